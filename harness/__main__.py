@@ -1,0 +1,33 @@
+"""The command line: `sgbench`, or `python -m harness`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import click
+
+from harness.cli import sgbench
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command; what a user got wrong becomes one line on stderr and exit code 2."""
+    try:
+        code = sgbench.main(arguments, prog_name="sgbench", standalone_mode=False)
+    except click.ClickException as error:
+        code = _refuse(error.format_message())
+    except ValueError as error:
+        code = _refuse(str(error))
+    except (click.Abort, KeyboardInterrupt):
+        print("sgbench: stopped; the same command goes on from here", file=sys.stderr)
+        code = 130
+    sys.exit(code or 0)
+
+
+def _refuse(message: str) -> int:
+    print("sgbench: " + " ".join(message.split()), file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,55 @@
+"""What a user types to name a thing and its options: `dni(T=3, warmup=1000)`."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A name and its options, in one canonical spelling: sorted by name, no blanks but one.
+
+    >>> str(Call.parse("dni( warmup=1000,T=3)"))
+    'dni(T=3, warmup=1000)'
+    """
+
+    name: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, text: str) -> Call:
+        """Read "name" or "name(option=literal, ...)"; ValueError with one line on anything else."""
+        malformed = ValueError(f"cannot read {text!r}; write name or name(option=value, ...)")
+        try:
+            node = ast.parse(text.strip(), mode="eval").body
+        except (SyntaxError, ValueError):
+            raise malformed from None
+        if isinstance(node, ast.Name):
+            return cls(node.id)
+        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)) or node.args:
+            raise malformed
+        options: dict[str, Any] = {}
+        for keyword in node.keywords:
+            if keyword.arg is None:
+                raise malformed
+            try:
+                options[keyword.arg] = ast.literal_eval(keyword.value)
+            except ValueError:
+                value = ast.unparse(keyword.value)
+                raise ValueError(
+                    f"cannot read {keyword.arg}={value} in {text!r}; text goes in quotes"
+                ) from None
+        return cls(node.func.id, dict(sorted(options.items())))
+
+    def __str__(self) -> str:
+        if not self.options:
+            return self.name
+        return f"{self.name}({', '.join(f'{k}={v!r}' for k, v in self.options.items())})"
+
+
+def canonical(text: str) -> str:
+    """The one spelling of a call; ValueError where it cannot be read."""
+    return str(Call.parse(text))

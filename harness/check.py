@@ -1,0 +1,28 @@
+"""Checks of what a user typed: every failure is a ValueError whose message is one line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+def at_least(minimum: float, **values: float) -> None:
+    """Raise ValueError naming the first of `values` that is under `minimum` (or not a number).
+
+    >>> at_least(1, T=3, hidden=64)
+    """
+    for name, value in values.items():
+        if not value >= minimum:
+            raise ValueError(f"{name} must be at least {minimum:g}, got {value!r}")
+
+
+def unknown(what: str, name: str, known: Iterable[str]) -> ValueError:
+    """The error for a name that is not there: what came, what may come, what was probably meant.
+
+    >>> str(unknown("trainer", "dnii", ["bptt", "dni"]))
+    "no trainer 'dnii'; there are: bptt, dni (did you mean 'dni'?)"
+    """
+    names = sorted(known)
+    meant = get_close_matches(name, names, n=1)
+    hint = f" (did you mean {meant[0]!r}?)" if meant else ""
+    return ValueError(f"no {what} {name!r}; there are: {', '.join(names) or 'none'}{hint}")

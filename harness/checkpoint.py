@@ -1,0 +1,32 @@
+"""What a run can go on from: one file, replaced as a whole."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+
+
+def save(path: Path, run_id: str, state: dict[str, Any]) -> None:
+    """Write a checkpoint beside the old one, then put it in its place."""
+    new = path.with_suffix(".new")
+    with new.open("wb") as file:
+        torch.save({"run_id": run_id, **state}, file)
+        file.flush()
+        os.fsync(file.fileno())
+    new.replace(path)
+
+
+def load(path: Path, run_id: str) -> dict[str, Any] | None:
+    """Read a checkpoint; None where there is none; ValueError where it is damaged or another's."""
+    if not path.exists():
+        return None
+    try:
+        state: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
+    except Exception as error:
+        raise ValueError(f"checkpoint {path} is damaged ({type(error).__name__})") from None
+    if state.pop("run_id") != run_id:
+        raise ValueError(f"checkpoint {path} belongs to another run")
+    return state

@@ -1,0 +1,148 @@
+"""The commands, one a file; the file name is the name, and none is imported before it is asked for.
+
+The options that commands share stand here.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from harness.registry import Registry
+    from harness.spec import RunSpec
+    from harness.store import Store
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Commands(click.Group):
+    """A group whose commands are the modules of this package."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(path.stem for path in Path(__file__).parent.glob("[!_]*.py"))
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in self.list_commands(ctx):
+            return None
+        command: click.Command = importlib.import_module(f"harness.cli.{name}").command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        from harness.check import unknown
+
+        if args and not args[0].startswith("-") and args[0] not in self.list_commands(ctx):
+            raise unknown("command", args[0], self.list_commands(ctx))
+        return super().resolve_command(ctx, args)
+
+
+@click.command(cls=Commands, no_args_is_help=False, invoke_without_command=True)
+@click.version_option(package_name="sgbench")
+@click.pass_context
+def sgbench(ctx: click.Context) -> None:
+    """Measure what synthetic gradients are good for.
+
+    \b
+    Example:  sgbench run "plain_copy(bits=4)" "tbptt(T=3)" "dni(T=3)" --seeds 3
+    """
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
+
+
+def _data(ctx: click.Context, parameter: click.Parameter, value: str | None) -> None:
+    if value:
+        os.environ["SGBENCH_DATA"] = value  # worker processes inherit it
+
+
+def results(function: F) -> F:
+    """--results: the folder of the records."""
+    return click.option(
+        "--results", metavar="DIR", default="results/local", show_default=True,
+        help="Folder of the records.",
+    )(function)  # fmt: skip
+
+
+def plugins(function: F) -> F:
+    """--plugin: files with a trainer, task, model, figure or suite of the user's own."""
+    return click.option(
+        "--plugin", "plugin", metavar="FILE", multiple=True,
+        help="File with a trainer, task, model, figure or suite of yours; repeatable.",
+    )(function)  # fmt: skip
+
+
+def execution(function: F) -> F:
+    """--jobs and --data, for commands that make runs."""
+    for option in (
+        click.option("--data", metavar="DIR", callback=_data, expose_value=False, is_eager=True,
+                     help="Folder with the files of named corpora [or SGBENCH_DATA]."),
+        click.option("--jobs", type=click.IntRange(min=1), metavar="N",
+                     help="Processes, of one thread each [default: one a core]."),
+    ):  # fmt: skip
+        function = option(function)
+    return function
+
+
+def setting(function: F) -> F:
+    """--model, --batch, --lr, --clip, --corpus and --device: what all trainers named share."""
+    for option in (
+        click.option("--device", default="cpu", show_default=True, help="cpu, cuda or cuda:0."),
+        click.option("--corpus", metavar="NAME|PATH",
+                     help="Text for char_lm, in place of the one that the task names."),
+        click.option("--clip", default=1.0, show_default=True,
+                     help="Norm at which the model's gradient is clipped; 0: never."),
+        click.option("--lr", default=1e-3, show_default=True, help="Of Adam on the model."),
+        click.option("--batch", default=32, show_default=True, help="Sequences side by side."),
+        click.option("--model", default="lstm(hidden=64)", show_default=True),
+    ):  # fmt: skip
+        function = option(function)
+    return function
+
+
+def with_corpus(task: str, corpus: str | None) -> str:
+    """A task's call, on the text that --corpus names."""
+    from harness.call import Call
+
+    call = Call.parse(task)
+    if corpus is None or call.name != "char_lm":
+        return task
+    return str(Call(call.name, dict(sorted({**call.options, "corpus": corpus}.items()))))
+
+
+def make(specs: list[RunSpec], store: Store, registry: Registry, jobs: int | None) -> int:
+    """Make runs, print how they compare and what went wrong; return the exit code."""
+    from harness.comparison import comparison
+    from harness.execute import execute
+
+    statuses = execute(specs, store, registry, jobs)
+    records = [record for spec in statuses if (record := store.record(spec))]
+    click.echo(comparison(records))
+    found = sum(status == "found" for status in statuses.values())
+    click.echo(f"{len(statuses)} runs, {found} of them found finished; records in {store.folder}")
+    bad = [record for record in records if record.status != "complete"]
+    for record in bad:
+        click.echo(f"{record.status}: {record.spec.label}: {record.end.get('error')}", err=True)
+    return 1 if bad else 0
+
+
+def draw(
+    names: Sequence[str] | None, store: Store, registry: Registry, folder: Path
+) -> Iterator[Path]:
+    """Draw figures of what a store holds; None: all that there is data for."""
+    from harness.figure import save
+
+    records = store.records()
+    for name in registry.names("figure") if names is None else names:
+        try:
+            drawing = registry.make("figure", name).draw(records)
+        except LookupError as error:
+            if names is not None:
+                raise ValueError(f"figure {name!r}: {error} in {store.folder}") from None
+            continue
+        yield from save(drawing, folder, name)

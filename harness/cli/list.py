@@ -1,0 +1,43 @@
+"""sgbench list."""
+
+from __future__ import annotations
+
+import shutil
+import textwrap
+
+import click
+
+from harness import cli
+
+
+@click.command("list")
+@click.argument("kind", required=False, metavar="[KIND]")
+@cli.results
+@cli.plugins
+def command(kind: str | None, results: str, plugin: tuple[str, ...]) -> None:
+    """Say what there is: tasks, models, trainers, figures, suites, and recorded runs.
+
+    \b
+    Example:  sgbench list trainer
+              sgbench list run --results results/local
+    """
+    from harness.check import unknown
+    from harness.registry import FOLDERS, Registry
+    from harness.store import Store
+
+    if kind == "run":
+        for record in Store(results).records():
+            click.echo(f"{record.spec.id}  {record.status:<10}  {record.spec.label}")
+        return
+    if kind is not None and kind not in FOLDERS:
+        raise unknown("kind", kind, [*FOLDERS, "run"])
+    registry = Registry(plugin)
+    width = shutil.get_terminal_size((100, 24)).columns
+    for each in [kind] if kind else FOLDERS:
+        click.echo(f"{each}s")
+        for name in registry.names(each):
+            entry = registry.entry(each, name)
+            click.echo(f"  {name:<18}{entry.summary}")
+            options = ", ".join(f"{option}={default}" for option, default in entry.defaults().items())
+            if options:
+                click.echo(textwrap.indent(textwrap.fill(options, width - 20), " " * 20))

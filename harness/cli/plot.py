@@ -1,0 +1,33 @@
+"""sgbench plot."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from harness import cli
+
+
+@click.command("plot")
+@click.argument("figures", nargs=-1, metavar="[FIGURE]...")
+@click.option("--out", metavar="DIR", help="Where the figures go [default: figures/ in the results].")
+@cli.results
+@cli.plugins
+def command(
+    figures: tuple[str, ...], out: str | None, results: str, plugin: tuple[str, ...]
+) -> None:
+    """Draw figures of the recorded runs, SVG and PNG; all that there is data for if none is named.
+
+    \b
+    Example:  sgbench plot levels --results results/local --out plots
+    """
+    from harness.registry import Registry
+    from harness.store import Store
+
+    registry, store = Registry(plugin), Store(results)
+    for name in figures:
+        registry.entry("figure", name)
+    folder = Path(out) if out else store.folder / "figures"
+    for path in cli.draw(figures or None, store, registry, folder):
+        click.echo(f"drawn: {path}")

@@ -1,0 +1,67 @@
+"""sgbench run."""
+
+from __future__ import annotations
+
+import click
+
+from harness import cli
+
+
+@click.command("run")
+@click.argument("task")
+@click.argument("trainers", nargs=-1, required=True, metavar="TRAINER...")
+@cli.setting
+@click.option("--timesteps", default=100_000, show_default=True,
+              help="Data-time: timesteps per batch row, the same for every trainer.")  # fmt: skip
+@click.option("--seed", type=int, help="One seed [default: 0].")
+@click.option("--seeds", type=click.IntRange(min=1), help="Seeds 0 to N - 1.")
+@click.option("--probe", default=0, help="Updates between two gradient probes; 0: none.")
+@cli.results
+@cli.plugins
+@cli.execution
+def command(
+    task: str,
+    trainers: tuple[str, ...],
+    model: str,
+    batch: int,
+    lr: float,
+    clip: float,
+    corpus: str | None,
+    device: str,
+    timesteps: int,
+    seed: int | None,
+    seeds: int | None,
+    probe: int,
+    results: str,
+    plugin: tuple[str, ...],
+    jobs: int | None,
+) -> None:
+    """Train a model on TASK with every TRAINER, record it, and print the comparison.
+
+    \b
+    Example:  sgbench run "plain_copy(bits=4)" bptt "tbptt(T=3)" "dni(T=3)" \\
+                  --model "lstm(hidden=64)" --batch 32 --timesteps 30000 --lr 0.003 --seeds 3
+    """
+    from harness.registry import Registry
+    from harness.spec import RunSpec
+    from harness.store import Store
+
+    if seed is not None and seeds is not None:
+        raise ValueError("give --seed or --seeds, not both")
+    specs = [
+        RunSpec(
+            task=cli.with_corpus(task, corpus),
+            trainer=trainer,
+            model=model,
+            seed=each,
+            batch=batch,
+            lr=lr,
+            clip=clip,
+            timesteps=timesteps,
+            device=device,
+            probe=probe,
+        )
+        for each in (range(seeds) if seeds else [seed or 0])
+        for trainer in trainers
+    ]
+    raise SystemExit(cli.make(specs, Store(results), Registry(plugin), jobs))

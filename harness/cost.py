@@ -1,0 +1,140 @@
+"""What training costs: a clock for it alone, and a gauge of its FLOPs and memory."""
+
+from __future__ import annotations
+
+import copy
+import time
+import weakref
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.graph import saved_tensors_hooks
+from torch.profiler import ProfilerActivity
+
+from harness.episode import Episode
+from harness.flops import flop_counter
+from harness.trainer import Trainer
+
+
+class Meter:
+    """A clock of training alone: `with meter:` around it, nothing else inside.
+
+    seconds: measured so far. The device is synchronised before each reading.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self.seconds = 0.0
+        self._device = device
+        self._started = 0.0
+
+    def __enter__(self) -> None:
+        self._started = self._now()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        self.seconds += self._now() - self._started
+
+    def _now(self) -> float:
+        if self._device.type == "cuda":
+            torch.cuda.synchronize(self._device)
+        return time.perf_counter()
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one episode costs a trainer, as long as it unrolls it the same way.
+
+    flops:            of forward, backward and synthesiser; matrix products only
+    activation_bytes: peak of what autograd holds for the backward pass, weights left out
+    """
+
+    flops: int
+    activation_bytes: int
+
+
+def gauge(trainer: Trainer, episode: Episode) -> Cost:
+    """Measure what `episode` costs `trainer`, on a copy: nothing is timed, nothing is moved."""
+    held = HeldForBackward()
+    with held, flop_counter() as counter:
+        _rehearse(trainer, episode)
+    return Cost(counter.get_total_flops(), held.peak_bytes)
+
+
+def peak_memory_bytes(trainer: Trainer, episode: Episode) -> int:
+    """The allocator's peak over idle while a copy of `trainer` takes `episode`, in bytes.
+
+    On CUDA the device's own statistics; elsewhere the allocations and releases that torch's
+    profiler records.
+    """
+    device = episode.weight.device
+    if device.type == "cuda":
+        _rehearse(trainer, episode)  # cuDNN's workspaces and autotuning: not the method's
+        torch.cuda.synchronize(device)
+        idle = torch.cuda.memory_allocated(device)
+        torch.cuda.reset_peak_memory_stats(device)
+        _rehearse(trainer, episode)
+        torch.cuda.synchronize(device)
+        return torch.cuda.max_memory_allocated(device) - idle
+    with torch.profiler.profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profile:
+        _rehearse(trainer, episode)
+    held = peak = 0
+    for event in profile.profiler.kineto_results.events():  # type: ignore[union-attr]
+        if event.name() == "[memory]":
+            held += event.nbytes()
+            peak = max(peak, held)
+    return peak
+
+
+def _rehearse(trainer: Trainer, episode: Episode) -> None:
+    """Let a copy of the trainer fill gradients for an episode, and drop them."""
+    with torch.random.fork_rng(devices=[]):
+        twin = copy.deepcopy(trainer)
+        for _ in twin.gradients(episode):
+            twin.zero_grad(set_to_none=True)
+
+
+class HeldForBackward(saved_tensors_hooks):
+    """The bytes that autograd holds for the backward pass, and their peak.
+
+    Counted are the saved views, not their storages; weights, which are there anyway, are not.
+    """
+
+    def __init__(self) -> None:
+        self.bytes = self.peak_bytes = 0
+        super().__init__(self._pack, self._unpack)
+
+    def _pack(self, tensor: Tensor) -> Any:
+        if isinstance(tensor, torch.nn.Parameter) or _is_weight(tensor):
+            return tensor
+        kept = _Kept(tensor.detach())
+        size = tensor.numel() * tensor.element_size()
+        self.bytes += size
+        self.peak_bytes = max(self.peak_bytes, self.bytes)
+        weakref.finalize(kept, self._release, size)
+        return kept
+
+    def _release(self, size: int) -> None:
+        self.bytes -= size
+
+    @staticmethod
+    def _unpack(kept: Any) -> Tensor:
+        tensor: Tensor = kept.tensor if isinstance(kept, _Kept) else kept
+        return tensor
+
+
+class _Kept:
+    """A saved tensor, whose end of life can be seen."""
+
+    __slots__ = ("__weakref__", "tensor")
+
+    def __init__(self, tensor: Tensor) -> None:
+        self.tensor = tensor
+
+
+def _is_weight(tensor: Tensor) -> bool:
+    """A view of a parameter, as a linear layer saves its transpose."""
+    return isinstance(tensor._base, torch.nn.Parameter)

@@ -1,0 +1,58 @@
+"""Where a run was made: what a record must say for its numbers to be believed."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import subprocess
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+
+
+def describe(device: torch.device, plugins: Iterable[Path] = ()) -> dict[str, str | int | bool]:
+    """Commit, torch, machine, threads, date, and the checksum of every plug-in."""
+    commit, dirty = _checkout(Path(__file__).resolve().parent.parent)
+    return {
+        "commit": commit,
+        "dirty": dirty,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "machine": platform.machine(),
+        "processor": _processor(device),
+        "threads": torch.get_num_threads(),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "plugins": " ".join(
+            f"{path.name}:{hashlib.sha256(path.read_bytes()).hexdigest()[:16]}" for path in plugins
+        ),
+    }
+
+
+@lru_cache
+def _checkout(root: Path) -> tuple[str, bool]:
+    """The commit of the project's own checkout, and whether it holds uncommitted changes."""
+
+    def git(*words: str) -> str:
+        return subprocess.run(
+            ["git", "-C", str(root), *words], capture_output=True, text=True, check=True
+        ).stdout.strip()
+
+    try:
+        if Path(git("rev-parse", "--show-toplevel")) != root:
+            return "unknown", False
+        return git("rev-parse", "HEAD"), bool(git("status", "--porcelain"))
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown", False
+
+
+def _processor(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if "model name" in line)
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()

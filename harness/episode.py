@@ -1,0 +1,64 @@
+"""The unit of data that every task yields and every trainer consumes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """L timesteps of B sequences, time first.
+
+    x:      (L, B, d_in) float, or (L, B) symbol ids
+    y:      (L, B, d_out) float, or (L, B) symbol ids
+    weight: (L, B), sums to 1 over the episode; 0 = not scored
+    fresh:  the state starts at zero; False: it is carried over from the episode before
+    final:  no later loss depends on the last state; False: a stretch of an endless stream
+    """
+
+    x: Tensor
+    y: Tensor
+    weight: Tensor
+    fresh: bool = True
+    final: bool = True
+
+    @property
+    def length(self) -> int:
+        """L, in timesteps."""
+        return self.weight.shape[0]
+
+    @property
+    def batch(self) -> int:
+        """B, in sequences."""
+        return self.weight.shape[1]
+
+    def windows(self, T: int) -> Iterator[Episode]:
+        """Cut into windows of T timesteps, the last one shorter where T does not divide L.
+
+        A window is itself an episode, but for its weights: all windows' together sum to 1,
+        so that the losses of the windows add up to the loss of the episode.
+        """
+        for start in range(0, self.length, T):
+            part = slice(start, start + T)
+            yield replace(
+                self,
+                x=self.x[part],
+                y=self.y[part],
+                weight=self.weight[part],
+                fresh=self.fresh and start == 0,
+                final=self.final and start + T >= self.length,
+            )
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> Episode:
+        """The same episode on a device, its floating-point tensors in a dtype (ids stay ids)."""
+        if self.weight.device == device and self.weight.dtype == dtype:
+            return self
+
+        def moved(tensor: Tensor) -> Tensor:
+            return tensor.to(device, dtype if tensor.is_floating_point() else tensor.dtype)
+
+        return replace(self, x=moved(self.x), y=moved(self.y), weight=moved(self.weight))

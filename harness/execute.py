@@ -1,0 +1,176 @@
+"""Many runs on the cores of one machine, with progress bars."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from queue import Queue
+from threading import Thread
+from typing import Any
+
+import torch
+from tqdm import tqdm
+
+from harness.registry import Registry
+from harness.run import Run, record
+from harness.spec import RunSpec
+from harness.store import Store
+
+Report = tuple[str, int, str]
+"""What a worker says of a run: its id, the timesteps done, a word on how it goes."""
+
+
+def execute(
+    specs: Iterable[RunSpec], store: Store, registry: Registry, jobs: int | None
+) -> dict[RunSpec, str]:
+    """Make every run that the store does not hold yet; return the status of each.
+
+    Everything that a user can get wrong raises ValueError before anything is written. jobs:
+    processes; None: one a core, and one alone on a GPU.
+    """
+    unique = list(dict.fromkeys(specs))
+    todo = [spec for spec in unique if not _finished(spec, store, registry)]
+    check(todo, registry)
+    store.create()
+    if jobs is None:
+        jobs = 1 if any(spec.device != "cpu" for spec in todo) else os.cpu_count() or 1
+    with Bars(todo, len(unique)) as bars:
+        made = _alone(todo, store, registry, bars) if min(jobs, len(todo)) < 2 else {}
+        made = made or _in_parallel(todo, store, registry, bars, jobs)
+    return {spec: made.get(spec, "found") for spec in unique}
+
+
+def check(specs: Sequence[RunSpec], registry: Registry) -> None:
+    """Build each run once, seeds apart, so that a bad one is refused before the first starts."""
+    for spec in dict.fromkeys(replace(spec, seed=0, probe=0) for spec in specs):
+        Run(spec, registry)
+
+
+def _finished(spec: RunSpec, store: Store, registry: Registry) -> bool:
+    """Whether the store holds the result; ValueError where it was made with other defaults."""
+    there = store.record(spec)
+    if there is None or not there.finished:
+        return False
+    for kind, recorded in there.header["options"].items():
+        now = registry.options(kind, getattr(spec, kind))
+        for name, value in recorded.items():
+            if name in now and now[name] != value:
+                raise ValueError(
+                    f"{spec.label} is recorded with {name}={value!r}, which is now "
+                    f"{now[name]!r}; give another --results folder"
+                )
+    return True
+
+
+def _alone(
+    todo: Sequence[RunSpec], store: Store, registry: Registry, bars: Bars
+) -> dict[RunSpec, str]:
+    """One run after the other, in this process."""
+    torch.set_num_threads(1)
+    made = {}
+    for spec in todo:
+        made[spec] = record(
+            spec, registry, store, lambda t, word, i=spec.id: bars.show((i, t, word))
+        )
+        bars.finish(spec, made[spec])
+    return made
+
+
+def _in_parallel(
+    todo: Sequence[RunSpec], store: Store, registry: Registry, bars: Bars, jobs: int
+) -> dict[RunSpec, str]:
+    """Each run in one of `jobs` processes of one thread."""
+    if not todo:
+        return {}
+    context = multiprocessing.get_context("spawn")
+    made: dict[RunSpec, str] = {}
+    with context.Manager() as manager:
+        reports: Queue[Report | None] = manager.Queue()
+        listener = Thread(target=bars.listen, args=(reports,))
+        listener.start()
+        try:
+            with ProcessPoolExecutor(
+                jobs, context, _begin, (store.folder, registry.plugins, reports)
+            ) as pool:
+                futures: dict[Future[str], RunSpec] = {pool.submit(_work, s): s for s in todo}
+                for future in as_completed(futures):
+                    made[futures[future]] = future.result()
+                    bars.finish(futures[future], future.result())
+        finally:
+            reports.put(None)
+            listener.join()
+    return made
+
+
+_worker: dict[str, Any] = {}
+"""What a worker process was begun with."""
+
+
+def _begin(folder: Path, plugins: Sequence[Path], reports: Queue[Report]) -> None:
+    torch.set_num_threads(1)
+    _worker.update(store=Store(folder), registry=Registry(plugins), reports=reports)
+
+
+def _work(spec: RunSpec) -> str:
+    def progress(timesteps: int, word: str) -> None:
+        _worker["reports"].put((spec.id, timesteps, word))
+
+    return record(spec, _worker["registry"], _worker["store"], progress)
+
+
+@dataclass
+class Bars:
+    """A bar for the whole and one for every run in progress; plain lines where no terminal is."""
+
+    todo: Sequence[RunSpec]
+    total: int
+    _running: dict[str, tqdm[Any]] = field(default_factory=dict)
+
+    def __enter__(self) -> Bars:
+        self._specs = {spec.id: spec for spec in self.todo}
+        self._whole = tqdm(
+            total=self.total,
+            initial=self.total - len(self.todo),
+            desc="runs",
+            unit="run",
+            disable=None,
+        )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for bar in [*self._running.values(), self._whole]:
+            bar.close()
+
+    def show(self, report: Report) -> None:
+        """Move the bar of a run."""
+        run_id, timesteps, word = report
+        if run_id not in self._specs:
+            return
+        if run_id not in self._running:
+            spec = self._specs[run_id]
+            self._running[run_id] = tqdm(
+                total=spec.timesteps, desc=spec.label, unit="timestep", leave=False, disable=None
+            )
+        bar = self._running[run_id]
+        bar.set_postfix_str(word, refresh=False)
+        bar.update(timesteps - bar.n)
+
+    def finish(self, spec: RunSpec, status: str) -> None:
+        """Close the bar of a run."""
+        self._specs.pop(spec.id, None)
+        if bar := self._running.pop(spec.id, None):
+            bar.close()
+        self._whole.update()
+        if self._whole.disable or status != "complete":
+            done = self.total - len(self._specs)
+            tqdm.write(f"{done}/{self.total}  {spec.label}: {status}", file=sys.stderr)
+
+    def listen(self, reports: Queue[Report | None]) -> None:
+        """Show what comes in, until None does."""
+        while (report := reports.get()) is not None:
+            self.show(report)

@@ -1,0 +1,1 @@
+"""Recurrent models, one a file; the file name is the name."""

@@ -1,0 +1,268 @@
+"""The one training loop."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from harness import checkpoint, environment
+from harness.cost import Cost, Meter, gauge, peak_memory_bytes
+from harness.episode import Episode
+from harness.model import Model
+from harness.optimiser import Optimiser
+from harness.probe import probe
+from harness.registry import Registry
+from harness.spec import RunSpec
+from harness.store import Row, Store, Writer
+from harness.task import Task
+from harness.trainer import Trainer
+
+CURVE_POINTS = 200
+EVALUATIONS = 20
+CHECKPOINT_SECONDS = 20.0
+
+Progress = Callable[[int, str], None]
+"""Told how many timesteps are done, and a word on how it goes."""
+
+
+class Diverged(ArithmeticError):
+    """The loss is no longer a number."""
+
+
+class Run:
+    """A run in progress: what was built from the spec, and how far it has come.
+
+    One generator decides the initial weights, model first, another the data: with one seed every
+    trainer starts from the same weights and sees the same episodes.
+    """
+
+    def __init__(self, spec: RunSpec, registry: Registry) -> None:
+        """Build everything that the spec names; ValueError, one line, where it is bad."""
+        self.spec = spec
+        self.device = available(spec.device)
+        self.task: Task = registry.make("task", spec.task)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(spec.seed)
+            model: Model = registry.make("model", spec.model, self.task.d_in, self.task.d_out)
+            self.trainer: Trainer = registry.make("trainer", spec.trainer, model, self.task.loss)
+        self.model = model
+        self.trainer.to(self.device)
+        adam = Optimiser("adam", spec.lr, spec.clip)
+        self.updates = [adam.over(list(model.parameters()))]
+        own = self.trainer.own_parameters()
+        if own and self.trainer.own_optimiser:
+            self.updates.append(self.trainer.own_optimiser.over(own))
+        self.rng = torch.Generator().manual_seed(spec.seed)
+        self.meter = Meter(self.device)
+        self.done = {"timesteps": 0, "updates": 0, "flops": 0}
+        self.peaks = {"activation_bytes": 0, "peak_memory_bytes": 0}
+        self.probes = 0
+        self.best = {"bits": math.inf}
+        self.best_weights: dict[str, Tensor] = {}
+        self._costs: dict[tuple[int, bool, bool, str], Cost] = {}
+
+    def train(self) -> Iterator[tuple[str, Row]]:
+        """Train to the end of the budget, and yield rows to record, as (kind, row).
+
+        After every "curve" row the run may be checkpointed.
+        """
+        recent: list[float] = []
+        for episode in self.task.episodes(self.spec.batch, self.rng, self.trainer.T or 1):
+            if self.done["timesteps"] >= self.spec.timesteps:
+                return
+            episode = episode.to(self.device, torch.float32)
+            before = self.done["timesteps"]
+            if self.spec.probe and self.done["updates"] >= self.probes * self.spec.probe:
+                self.probes += 1
+                yield "probe", {**self._position(), **probe(self.trainer, episode)}
+            self.done["flops"] += self._cost(episode).flops
+            recent.append(self._learn(episode))
+            self.task.observe(recent[-1])
+            if self._crossed(before, EVALUATIONS):
+                yield "validation", {**self._position(), "bits": self._validate()}
+            if self._crossed(before, CURVE_POINTS):
+                bits = sum(recent) / len(recent)
+                recent.clear()
+                yield "curve", {**self._position(), "bits": bits, **self.task.progress()}
+
+    def _learn(self, episode: Episode) -> float:
+        """One episode: the timed part. Return its loss in bits, ln 2 nats each."""
+        losses: list[Tensor] = []
+        with self.meter:
+            for loss in self.trainer.gradients(episode):
+                for update in self.updates:
+                    update()
+                losses.append(loss)
+        self.done["timesteps"] += episode.length
+        nats = torch.stack(losses).tolist()
+        for i, loss in enumerate(nats):
+            if not math.isfinite(loss):
+                raise Diverged(f"the loss became {loss} at update {self.done['updates'] + i + 1}")
+        self.done["updates"] += len(nats)
+        return sum(nats) / math.log(2)
+
+    def _cost(self, episode: Episode) -> Cost:
+        """What the episode costs; measured once for all of its shape, off the clock."""
+        key = (episode.length, episode.fresh, episode.final, self.trainer.phase)
+        if key not in self._costs:
+            cost = self._costs[key] = gauge(self.trainer, episode)
+            memory = peak_memory_bytes(self.trainer, episode)
+            for name, value in (
+                ("activation_bytes", cost.activation_bytes),
+                ("peak_memory_bytes", memory),
+            ):
+                self.peaks[name] = max(self.peaks[name], value)
+        return self._costs[key]
+
+    def _validate(self) -> float:
+        """Bits on the validation set; the best weights so far are kept."""
+        bits = evaluate(self.model, self.task, self.task.validation(self.spec.batch))
+        if bits < self.best["bits"]:
+            self.best["bits"] = bits
+            self.best_weights = {k: v.clone() for k, v in self.model.state_dict().items()}
+        return bits
+
+    def summary(self) -> Row:
+        """What the end of a record says besides its status."""
+        row: Row = dict(self.peaks)
+        if self.best_weights:
+            now = {k: v.clone() for k, v in self.model.state_dict().items()}
+            self.model.load_state_dict(self.best_weights)
+            test = evaluate(self.model, self.task, self.task.test(self.spec.batch))
+            self.model.load_state_dict(now)
+            row["test_bits"] = None if math.isnan(test) else test
+        return row
+
+    def _position(self) -> Row:
+        return {**self.done, "seconds": round(self.meter.seconds, 6)}
+
+    def _crossed(self, before: int, parts: int) -> bool:
+        """Whether the last episode passed one of `parts` even marks of the budget."""
+        budget, now = self.spec.timesteps, self.done["timesteps"]
+        return min(now, budget) * parts // budget > before * parts // budget
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that goes on; valid after a "curve" row."""
+        return {
+            "trainer": self.trainer.state_dict(),
+            "updates": [update.state_dict() for update in self.updates],
+            "task": self.task.state_dict(),
+            "rng": self.rng.get_state(),
+            "seconds": self.meter.seconds,
+            "done": self.done,
+            "peaks": self.peaks,
+            "probes": self.probes,
+            "best": self.best,
+            "best_weights": self.best_weights,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take up what state_dict() gave, bit for bit."""
+        self.trainer.load_state_dict(state["trainer"])
+        for update, saved in zip(self.updates, state["updates"], strict=True):
+            update.load_state_dict(saved)
+        self.task.load_state_dict(state["task"])
+        self.rng.set_state(state["rng"])
+        self.meter.seconds = state["seconds"]
+        self.done, self.peaks = state["done"], state["peaks"]
+        self.probes, self.best = state["probes"], state["best"]
+        self.best_weights = {k: v.to(self.device) for k, v in state["best_weights"].items()}
+        if self.trainer.carried is not None:
+            self.trainer.carried = self.trainer.carried.to(self.device)
+
+
+def record(spec: RunSpec, registry: Registry, store: Store, progress: Progress) -> str:
+    """Run a spec, or go on with it, and record it as it goes; return its status.
+
+    A run that raises is recorded as failed, one whose loss is no longer a number as diverged.
+    """
+    with store.open(spec) as writer:
+        there = store.record(spec)
+        if there and there.finished:
+            return there.status
+        run = Run(spec, registry)
+        path = store.checkpoint(spec)
+        resumed = checkpoint.load(path, spec.id)
+        if there and resumed:
+            run.load_state_dict(resumed)
+            writer.append("resumed", {"timesteps": run.done["timesteps"]})
+        else:
+            writer.append("run", _header(run, registry))
+        end = _follow(run, writer, store, progress)
+        writer.append("end", end)
+        path.unlink(missing_ok=True)
+        return str(end["status"])
+
+
+def _follow(run: Run, writer: Writer, store: Store, progress: Progress) -> Row:
+    """Write down what a run yields, to its end; return the closing row."""
+    saved = time.monotonic()
+    try:
+        for kind, row in run.train():
+            writer.append(kind, row)
+            if kind == "curve":
+                progress(min(row["timesteps"], run.spec.timesteps), _word(run, row))
+                if time.monotonic() - saved > CHECKPOINT_SECONDS:
+                    checkpoint.save(store.checkpoint(run.spec), run.spec.id, run.state_dict())
+                    saved = time.monotonic()
+        return {"status": "complete", "error": None, **run.summary()}
+    except Diverged as error:
+        return {"status": "diverged", "error": str(error), **run.peaks}
+    except Exception as error:
+        return {"status": "failed", "error": f"{type(error).__name__}: {error}", **run.peaks}
+
+
+def _word(run: Run, row: Row) -> str:
+    level = "".join(f" {k[-1].upper()}={row[k]}" for k in ("level_n", "level_r") if k in row)
+    return f"{row['bits']:.3f} bits{level}"
+
+
+def _header(run: Run, registry: Registry) -> Row:
+    spec = run.spec
+    return {
+        "id": spec.id,
+        "spec": asdict(spec),
+        "options": {
+            kind: registry.options(kind, getattr(spec, kind))
+            for kind in ("task", "trainer", "model")
+        },
+        "parameters": sum(p.numel() for p in run.trainer.parameters()),
+        "unit": run.task.unit,
+        **run.task.provenance(),
+        **environment.describe(run.device, registry.plugins),
+    }
+
+
+@torch.no_grad()
+def evaluate(model: Model, task: Task, episodes: Iterator[Episode]) -> float:
+    """The bits of a set of episodes whose weights sum to 1; NaN for an empty set."""
+    total, state, device = None, None, model.readout.weight.device
+    for episode in episodes:
+        episode = episode.to(device, torch.float32)
+        if episode.fresh or state is None:
+            state = model.initial_state(episode.batch)
+        outputs, state = model(episode.x, state)
+        loss = task.loss(outputs, episode)
+        total = loss if total is None else total + loss
+    return math.nan if total is None else total.item() / math.log(2)
+
+
+def available(name: str) -> torch.device:
+    """A device by name; ValueError where this machine has none such."""
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise ValueError(f"no device {name!r}; write cpu, cuda or cuda:0") from None
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise ValueError(f"device {name!r} is not available: torch {torch.__version__} sees no GPU")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise ValueError(f"device {name!r} is not available: {torch.cuda.device_count()} GPU here")
+    if device.type not in ("cpu", "cuda"):
+        raise ValueError(f"device {name!r} is not supported; write cpu, cuda or cuda:0")
+    return device

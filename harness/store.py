@@ -1,0 +1,212 @@
+"""Records: append-only files while running, one tidy table out."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import math
+import os
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from harness.spec import RunSpec
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Row = dict[str, Any]
+
+COLUMNS = (
+    "run_id", "task", "trainer", "T", "model", "seed", "status", "batch", "lr", "clip", "device",
+    "timesteps", "updates", "seconds", "throughput", "flops", "flops_per_timestep",
+    "flops_per_update", "activation_bytes", "peak_memory_bytes", "parameters", "bits", "unit",
+    "level_n", "level_r", "t_task", "validation_bits", "test_bits", "error",
+    "corpus", "corpus_sha256", "convention", "options",
+    "commit", "dirty", "python", "torch", "machine", "processor", "threads", "date", "plugins",
+)  # fmt: skip
+"""The tidy table's, in order; results/README.md defines each, with its unit."""
+
+FINISHED = ("complete", "diverged")
+"""The states in which a run is not taken up again: either is its result."""
+
+
+@dataclass
+class Record:
+    """What is known of one run, read from its file.
+
+    spec, header: what was asked for, and where and with what it was made
+    curve:        rows along training; validation, probes: rows of those kinds
+    end:          the closing row; empty while the run is incomplete
+    """
+
+    spec: RunSpec
+    header: Row
+    curve: list[Row] = field(default_factory=list)
+    validation: list[Row] = field(default_factory=list)
+    probes: list[Row] = field(default_factory=list)
+    end: Row = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, path: Path) -> Record | None:
+        """Read a record; None where not even its header was written.
+
+        A torn line is passed over. Of several attempts the last one counts; where it went on
+        from a checkpoint, the rows after the checkpoint were written twice, and the second
+        writing counts.
+        """
+        record = None
+        for line in path.read_text(encoding="utf-8").splitlines():
+            try:
+                row = json.loads(line)
+            except ValueError:
+                continue
+            kind = row.pop("kind")
+            if kind == "run":
+                record = cls(RunSpec.from_dict(row.pop("spec")), row)
+            elif record and kind == "resumed":
+                for rows in (record.curve, record.validation, record.probes):
+                    rows[:] = [r for r in rows if r["timesteps"] <= row["timesteps"]]
+                record.end = {}
+            elif record and kind == "end":
+                record.end = row
+            elif record:
+                getattr(record, {"probe": "probes"}.get(kind, kind)).append(row)
+        return record
+
+    @property
+    def status(self) -> str:
+        """complete, diverged, failed, or incomplete (running, or killed)."""
+        return str(self.end.get("status", "incomplete"))
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run has its result."""
+        return self.status in FINISHED
+
+    def summary(self) -> Row:
+        """One row of the tidy table."""
+        last = self.curve[-1] if self.curve else {}
+        known = {**asdict(self.spec), **self.header, **last, **self.end}
+        timesteps, seconds = last.get("timesteps", 0), last.get("seconds", 0.0)
+        tail = [r["bits"] for r in self.curve if r["timesteps"] > 0.9 * self.spec.timesteps]
+        best = min((r["bits"] for r in self.validation), default=math.nan)
+        known |= {
+            "run_id": self.spec.id,
+            "T": self.spec.T,
+            "status": self.status,
+            "timesteps": timesteps,
+            "bits": sum(tail) / len(tail) if tail else last.get("bits"),
+            "throughput": timesteps * self.spec.batch / seconds if seconds else None,
+            "flops_per_timestep": last["flops"] / timesteps if timesteps else None,
+            "flops_per_update": last["flops"] / last["updates"] if timesteps else None,
+            "validation_bits": None if math.isnan(best) else best,
+            "options": json.dumps(self.header.get("options", {}), sort_keys=True),
+        }
+        return {column: known.get(column) for column in COLUMNS}
+
+
+class Store:
+    """A results folder: runs/ holds a record per run, checkpoints/ what they can go on from."""
+
+    def __init__(self, folder: Path | str) -> None:
+        self.folder = Path(folder)
+
+    def create(self) -> None:
+        """Make the folder; ValueError where nothing can be written there."""
+        try:
+            (self.folder / "runs").mkdir(parents=True, exist_ok=True)
+            (self.folder / "checkpoints").mkdir(exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.folder / "runs"):
+                pass
+        except OSError as error:
+            raise ValueError(
+                f"cannot write to the results folder {self.folder}: {error.strerror}"
+            ) from None
+
+    def record(self, spec: RunSpec) -> Record | None:
+        """The record of a run, None where there is none."""
+        path = self._path(spec)
+        return Record.read(path) if path.exists() else None
+
+    def records(self) -> list[Record]:
+        """Every record in the folder, in the order of the tidy table."""
+        paths = sorted((self.folder / "runs").glob("*.jsonl"))
+        read = [record for path in paths if (record := Record.read(path))]
+        return sorted(read, key=lambda r: (r.spec.task, r.spec.trainer, r.spec.seed, r.spec.id))
+
+    def open(self, spec: RunSpec) -> Writer:
+        """A writer for a run; ValueError while another process holds it."""
+        return Writer(self._path(spec))
+
+    def checkpoint(self, spec: RunSpec) -> Path:
+        """Where a run keeps what it can go on from."""
+        return self.folder / "checkpoints" / f"{spec.id}.pt"
+
+    def _path(self, spec: RunSpec) -> Path:
+        return self.folder / "runs" / f"{spec.id}.jsonl"
+
+
+class Writer:
+    """The open end of a record. Every row is on the disk when append() returns."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("ab+")
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._file.close()
+            raise ValueError(f"{path} is being written by another process") from None
+        if self._file.tell() and not self._ends_in_newline():
+            self._write(b"\n")  # a write was cut short: shut its line off
+
+    def append(self, kind: str, row: Row) -> None:
+        """Write one row, a line of JSON."""
+        self._write(json.dumps({"kind": kind, **row}).encode() + b"\n")
+
+    def __enter__(self) -> Writer:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        self._file.close()
+
+    def _write(self, line: bytes) -> None:
+        self._file.write(line)
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    def _ends_in_newline(self) -> bool:
+        self._file.seek(-1, os.SEEK_END)
+        return self._file.read(1) == b"\n"
+
+
+def table(records: list[Record]) -> pd.DataFrame:
+    """The tidy table: one row per run, whatever its status."""
+    import pandas as pd
+
+    frame = pd.DataFrame([record.summary() for record in records], columns=list(COLUMNS))
+    whole = ["T", "timesteps", "updates", "flops", "activation_bytes", "peak_memory_bytes"]
+    whole += ["parameters", "level_n", "level_r", "t_task", "threads"]
+    return frame.astype({column: "Int64" for column in whole})
+
+
+def curves(records: list[Record], kind: str = "curve") -> pd.DataFrame:
+    """Rows along training, one per recorded point, with the run's spec beside each.
+
+    kind: "curve", "validation" or "probes"
+    """
+    import pandas as pd
+
+    def rows() -> Iterator[Row]:
+        for record in records:
+            about = {"run_id": record.spec.id, **asdict(record.spec), "T": record.spec.T}
+            del about["timesteps"]
+            for row in getattr(record, kind):
+                yield {**about, "status": record.status, **row}
+
+    return pd.DataFrame(rows())

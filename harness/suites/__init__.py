@@ -1,0 +1,1 @@
+"""Suites, one a file; the file name is the name."""

@@ -1,0 +1,61 @@
+"""The interface of a task: where episodes come from and how outputs are scored."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from harness.episode import Episode
+
+
+class Task(ABC):
+    """A supply of episodes and a loss.
+
+    d_in, d_out: widths of the model's inputs and outputs (symbols: the size of the alphabet)
+    unit:        what a score in bits is per
+    """
+
+    d_in: int
+    d_out: int
+    unit: str
+
+    @abstractmethod
+    def episodes(self, batch: int, rng: torch.Generator, multiple: int) -> Iterator[Episode]:
+        """Yield training episodes without end; what they hold depends on `rng` alone.
+
+        multiple: on a stream, stretches are a whole number of windows of this many timesteps.
+        """
+
+    @abstractmethod
+    def validation(self, batch: int) -> Iterator[Episode]:
+        """Yield the validation set, the same on every call; its weights sum to 1 over all of it."""
+
+    def test(self, batch: int) -> Iterator[Episode]:
+        """Yield the test set, as validation(); nothing where the task has none."""
+        return iter(())
+
+    @abstractmethod
+    def loss(self, outputs: Tensor, episode: Episode) -> Tensor:
+        """Score outputs (L, B, d_out): nats, a scalar; window losses add up to the episode's."""
+
+    def observe(self, bits: float) -> None:
+        """Hear the training loss of one episode, in `unit`; a curriculum may move on."""
+
+    def progress(self) -> dict[str, int]:
+        """Return what has been reached, by column of the tidy table (a curriculum's level)."""
+        return {}
+
+    def provenance(self) -> dict[str, str]:
+        """Return what the data came from, by column of the tidy table."""
+        return {}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what a checkpoint must hold for episodes() to go on where it stopped."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take up what state_dict() gave."""

@@ -1,0 +1,1 @@
+"""Training methods, one a file; the file name is the name."""

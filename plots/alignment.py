@@ -1,0 +1,52 @@
+"""Gradient alignment: how far a trainer's gradient points where full backpropagation's does."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from matplotlib.figure import Figure as Drawing
+
+from harness.figure import Figure
+from harness.registry import Registry
+from harness.spec import RunSpec
+from harness.store import Record, Row
+from harness.suites import quick
+from plots import _shared
+
+
+def _gradient(row: Row) -> float:
+    return float(row["cosine"])
+
+
+def _boundaries(row: Row) -> float:
+    """The mean over the boundaries of an episode; none where there is none."""
+    cosines = row["boundary_cosine"]
+    return sum(cosines) / len(cosines) if cosines else math.nan
+
+
+class Alignment(Figure):
+    """One row a task; left the model's gradient, right the synthetic one at the boundaries."""
+
+    def runs(self, registry: Registry) -> list[RunSpec]:
+        return [*quick.copying(registry), *quick.language(registry)]
+
+    def draw(self, records: Sequence[Record]) -> Drawing:
+        groups = _shared.completed(records, lambda r: bool(r.probes))
+        drawing, grid = _shared.panels(len(groups), 2)
+        for row, group in zip(grid, groups, strict=True):
+            synthetic = [r for r in group if any(p["boundary_cosine"] for p in r.probes)]
+            for axes, which, value, label in (
+                (row[0], group, _gradient, "weights: cosine with full BPTT"),
+                (row[1], synthetic, _boundaries, "boundary: cosine, synthetic with true"),
+            ):
+                if which:
+                    frame = _shared.on_grid(which, "probes", "timesteps", value, points=20)
+                    _shared.lines(axes, frame.dropna(), "timesteps", linewidth=2)
+                axes.axhline(0, color="0.7", linewidth=1, zorder=0)
+                axes.set(
+                    title=f"{group[0].spec.task}, {_shared.seeds_said(group)}",
+                    xlabel="timesteps seen per sequence",
+                    ylabel=label,
+                )
+        return drawing

@@ -1,0 +1,190 @@
+"""What both copy tasks share: a curriculum over levels, and two protocols of presenting them."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from harness.check import at_least
+from harness.episode import Episode
+from harness.task import Task
+
+
+class Level(NamedTuple):
+    """What an episode of the curriculum holds: N symbols, shown again R times."""
+
+    n: int
+    r: int = 1
+
+    @property
+    def t_task(self) -> int:
+        """The length of the dependency as the DNI paper counts it, in timesteps; 0 before N = 1."""
+        return self.n * self.r + 3 if self.n else 0
+
+
+class Sequences(NamedTuple):
+    """Episodes side by side: x (L, B, d_in), y (L, B, d_out), scored (L, B), all float."""
+
+    x: Tensor
+    y: Tensor
+    scored: Tensor
+
+
+@dataclass
+class Stream:
+    """A queue of timesteps per batch row, `have` of which are filled, and each row's last level."""
+
+    queue: Sequences
+    have: Tensor
+    level: Tensor = field(default_factory=lambda: torch.empty(0))
+
+
+class Copying(Task):
+    """Symbols of `bits` random bits are shown, then asked for again.
+
+    protocol:  "stream": the DNI paper's; episodes follow each other without end in every batch
+               row, rows out of phase, state carried over. "reset": a batch of aligned episodes,
+               state zero at each start
+    threshold: a level is solved when the mean error is below this many bits per output bit (the
+               paper's 0.15: about 2 % of the bits wrong if the network is as sure as it should be)
+    average:   K, the episode-long stretches over which that mean is taken. All trainers are
+               judged on the same stretches, whatever their T. 10 stretches of 32 rows are over a
+               thousand output bits even at N = 1, so that a level is not passed by luck, and few
+               enough that a level costs a hundred timesteps, not thousands
+    start:     N of the first level
+    """
+
+    unit = "bits per output bit"
+    validated: tuple[Level, ...]  # the levels of the validation set
+
+    def __init__(
+        self,
+        *,
+        bits: int,
+        protocol: Literal["stream", "reset"],
+        threshold: float,
+        average: int,
+        start: Level,
+        d_in: int,
+        d_out: int,
+    ) -> None:
+        at_least(1, bits=bits, average=average, start=start.n)
+        at_least(0, threshold=threshold)
+        self.bits, self.protocol = bits, protocol
+        self.threshold, self.average = threshold, average
+        self.d_in, self.d_out = d_in, d_out
+        self.level, self.solved = start, Level(0, 0)
+        self._recent: list[float] = []
+        self._stream: Stream | None = None
+
+    @abstractmethod
+    def present(self, level: Level, rows: int, rng: torch.Generator) -> Sequences:
+        """Draw `rows` episodes of a level."""
+
+    @abstractmethod
+    def following(self, level: Level) -> Level:
+        """The level after this one."""
+
+    def episodes(self, batch: int, rng: torch.Generator, multiple: int) -> Iterator[Episode]:
+        while True:
+            if self.protocol == "reset":
+                yield _episode(self.present(self.level, batch, rng))
+            else:
+                yield self._stretch(batch, rng, multiple)
+
+    def _stretch(self, batch: int, rng: torch.Generator, multiple: int) -> Episode:
+        """Cut one episode's length, rounded up to whole windows, off the head of every queue."""
+        period = self.present(self.level, 0, rng).scored.shape[0]
+        length = -(-period // multiple) * multiple
+        stream = self._stream or self._empty_stream(batch)
+        queue, have = _grown(stream.queue, length + 3 * period), stream.have
+        level = torch.tensor(self.level)
+        while len(rows := (have < length).nonzero().squeeze(1)):
+            # A row's first episode of a level follows a random silence of less than an episode:
+            # else all rows would step up together, and be in phase ever after.
+            new = (stream.level[rows] != level).any(1)
+            silence = torch.randint(period, (len(rows),), generator=rng)
+            have[rows] += torch.where(new, silence, 0)
+            stream.level[rows] = level
+            drawn = self.present(self.level, len(rows), rng)
+            t = have[rows] + torch.arange(period).unsqueeze(1)  # (period, rows)
+            for filled, fresh in zip(queue, drawn, strict=True):
+                filled[t, rows] = fresh
+            have[rows] += period
+        head = Sequences(*(part[:length] for part in queue))
+        self._stream = Stream(
+            Sequences(*(part[length:] for part in queue)), have - length, stream.level
+        )
+        return _episode(head, fresh=False, final=False)
+
+    def _empty_stream(self, batch: int) -> Stream:
+        queue = Sequences(
+            torch.zeros(0, batch, self.d_in),
+            torch.zeros(0, batch, self.d_out),
+            torch.zeros(0, batch),
+        )
+        have = torch.zeros(batch, dtype=torch.long)
+        return Stream(queue, have, torch.zeros(batch, 2, dtype=torch.long))
+
+    def validation(self, batch: int) -> Iterator[Episode]:
+        """Yield fresh episodes of fixed levels, drawn from a seed of their own."""
+        rng = torch.Generator().manual_seed(0)
+        for level in self.validated:
+            yield _episode(self.present(level, batch, rng), share=1 / len(self.validated))
+
+    def loss(self, outputs: Tensor, episode: Episode) -> Tensor:
+        nats = F.binary_cross_entropy_with_logits(outputs, episode.y, reduction="none").mean(-1)
+        return (nats * episode.weight).sum()
+
+    def observe(self, bits: float) -> None:
+        self._recent = [*self._recent, bits][-self.average :]
+        if len(self._recent) == self.average and sum(self._recent) < self.threshold * self.average:
+            self.solved, self.level = self.level, self.following(self.level)
+            self._recent = []
+
+    def progress(self) -> dict[str, int]:
+        return {
+            "level_n": self.solved.n,
+            "level_r": self.solved.r,
+            "t_task": self.solved.t_task,
+        }
+
+    def state_dict(self) -> dict[str, Any]:
+        stream = self._stream
+        return {
+            "level": tuple(self.level),
+            "solved": tuple(self.solved),
+            "recent": self._recent,
+            "stream": stream and (tuple(stream.queue), stream.have, stream.level),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.level, self.solved = Level(*state["level"]), Level(*state["solved"])
+        self._recent = list(state["recent"])
+        if state["stream"]:
+            queue, have, level = state["stream"]
+            self._stream = Stream(Sequences(*queue), have, level)
+
+
+def _episode(
+    s: Sequences, *, share: float = 1.0, fresh: bool = True, final: bool = True
+) -> Episode:
+    """An episode whose weights sum to `share` (to zero where nothing in it is scored)."""
+    weight = s.scored * (share / s.scored.sum().clamp(min=1))
+    return Episode(s.x, s.y, weight, fresh=fresh, final=final)
+
+
+def _grown(queue: Sequences, capacity: int) -> Sequences:
+    """The queue with room for `capacity` timesteps, silent where nothing stands yet."""
+    return Sequences(
+        *(
+            torch.cat([part, part.new_zeros(max(capacity - len(part), 0), *part.shape[1:])])
+            for part in queue
+        )
+    )
