@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from queue import Queue
 from threading import Thread
@@ -74,9 +75,7 @@ def _alone(
     torch.set_num_threads(1)
     made = {}
     for spec in todo:
-        made[spec] = record(
-            spec, registry, store, lambda t, word, i=spec.id: bars.show((i, t, word))
-        )
+        made[spec] = record(spec, registry, store, partial(bars.show, spec.id))
         bars.finish(spec, made[spec])
     return made
 
@@ -95,7 +94,10 @@ def _in_parallel(
         listener.start()
         try:
             with ProcessPoolExecutor(
-                jobs, context, _begin, (store.folder, registry.plugins, reports)
+                jobs,
+                mp_context=context,
+                initializer=_begin,
+                initargs=(store.folder, registry.plugins, reports),
             ) as pool:
                 futures: dict[Future[str], RunSpec] = {pool.submit(_work, s): s for s in todo}
                 for future in as_completed(futures):
@@ -117,10 +119,10 @@ def _begin(folder: Path, plugins: Sequence[Path], reports: Queue[Report]) -> Non
 
 
 def _work(spec: RunSpec) -> str:
-    def progress(timesteps: int, word: str) -> None:
+    def report(timesteps: int, word: str) -> None:
         _worker["reports"].put((spec.id, timesteps, word))
 
-    return record(spec, _worker["registry"], _worker["store"], progress)
+    return record(spec, _worker["registry"], _worker["store"], report)
 
 
 @dataclass
@@ -146,9 +148,8 @@ class Bars:
         for bar in [*self._running.values(), self._whole]:
             bar.close()
 
-    def show(self, report: Report) -> None:
+    def show(self, run_id: str, timesteps: int, word: str) -> None:
         """Move the bar of a run."""
-        run_id, timesteps, word = report
         if run_id not in self._specs:
             return
         if run_id not in self._running:
@@ -173,4 +174,4 @@ class Bars:
     def listen(self, reports: Queue[Report | None]) -> None:
         """Show what comes in, until None does."""
         while (report := reports.get()) is not None:
-            self.show(report)
+            self.show(*report)

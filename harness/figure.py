@@ -72,7 +72,7 @@ def styles(labels: Sequence[str]) -> dict[str, dict[str, dict[str, Any]]]:
         for i, (label, name) in enumerate(zip(labels, names, strict=True))
     }
     return {
-        "palette": {label: _STYLES[r][0] for label, r in rank.items()},  # type: ignore[dict-item]
+        "palette": {label: _STYLES[r][0] for label, r in rank.items()},
         "dashes": {label: _STYLES[r][1] for label, r in rank.items()},
         "markers": {label: _STYLES[r][2] for label, r in rank.items()},
     }

@@ -52,4 +52,3 @@ class Model(nn.Module, ABC):
         # layer by layer, and in each layer part by part: [h1; c1; h2; c2]
         from_layers = [part[layer] for layer in range(self.layers) for part in parts]
         return torch.cat(from_layers, dim=-1)
-

@@ -43,7 +43,8 @@ class Update:
         self._optimiser.zero_grad(set_to_none=True)
 
     def state_dict(self) -> dict[str, Any]:
-        return self._optimiser.state_dict()
+        state: dict[str, Any] = self._optimiser.state_dict()
+        return state
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self._optimiser.load_state_dict(state)

@@ -98,13 +98,13 @@ class Registry:
     def options(self, kind: str, text: str) -> dict[str, Any]:
         """Every option of a call with its value, defaults included; ValueError on a bad one."""
         call = Call.parse(text)
-        signature = inspect.signature(self.entry(kind, call.name).load())
+        cls = self.entry(kind, call.name).load()
         keywords = {
             name: parameter
-            for name, parameter in signature.parameters.items()
+            for name, parameter in inspect.signature(cls).parameters.items()
             if parameter.kind is inspect.Parameter.KEYWORD_ONLY
         }
-        types = typing.get_type_hints(self.entry(kind, call.name).load().__init__)
+        types = typing.get_type_hints(vars(cls).get("__init__", object.__init__))
         for name, value in call.options.items():
             if name not in keywords:
                 raise unknown(f"option of {kind} {call.name!r}", name, keywords)

@@ -100,7 +100,7 @@ class Run:
                     update()
                 losses.append(loss)
         self.done["timesteps"] += episode.length
-        nats = torch.stack(losses).tolist()
+        nats: list[float] = torch.stack(losses).tolist()
         for i, loss in enumerate(nats):
             if not math.isfinite(loss):
                 raise Diverged(f"the loss became {loss} at update {self.done['updates'] + i + 1}")

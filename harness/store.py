@@ -192,7 +192,7 @@ def table(records: list[Record]) -> pd.DataFrame:
     frame = pd.DataFrame([record.summary() for record in records], columns=list(COLUMNS))
     whole = ["T", "timesteps", "updates", "flops", "activation_bytes", "peak_memory_bytes"]
     whole += ["parameters", "level_n", "level_r", "t_task", "threads"]
-    return frame.astype({column: "Int64" for column in whole})
+    return frame.astype(dict.fromkeys(whole, "Int64"))
 
 
 def curves(records: list[Record], kind: str = "curve") -> pd.DataFrame:

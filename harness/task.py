@@ -42,7 +42,7 @@ class Task(ABC):
     def loss(self, outputs: Tensor, episode: Episode) -> Tensor:
         """Score outputs (L, B, d_out): nats, a scalar; window losses add up to the episode's."""
 
-    def observe(self, bits: float) -> None:
+    def observe(self, bits: float) -> None:  # noqa: B027 - most tasks have no curriculum
         """Hear the training loss of one episode, in `unit`; a curriculum may move on."""
 
     def progress(self) -> dict[str, int]:
@@ -57,5 +57,5 @@ class Task(ABC):
         """Return what a checkpoint must hold for episodes() to go on where it stopped."""
         return {}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: dict[str, Any]) -> None:  # noqa: B027
         """Take up what state_dict() gave."""

@@ -63,7 +63,7 @@ class Trainer(nn.Module, ABC):
         return self.carried.detach()
 
     def unroll(self, window: Episode, h_0: Tensor) -> tuple[Tensor, Tensor]:
-        """Run the model over a window: its loss (scalar) and the state h_T (B, d_state) that leaves.
+        """Run the model over a window: its loss (scalar) and the leaving state h_T (B, d_state).
 
         h_T, cut from the graph, is what the next boundary carries over.
         """

@@ -120,9 +120,7 @@ def load(name: str) -> Corpus:
         return _encoded(texts, paths, source.convention)
     path = Path(name).expanduser()
     if not path.is_file():
-        raise ValueError(
-            f"no corpus {name!r}: neither pydoc, {', '.join(SOURCES)} nor a text file"
-        )
+        raise ValueError(f"no corpus {name!r}: neither pydoc, {', '.join(SOURCES)} nor a text file")
     try:
         return _split(path.read_text(encoding="utf-8"), [path])
     except UnicodeDecodeError:
@@ -167,8 +165,9 @@ def _encoded(texts: list[str], paths: list[Path], convention: str) -> Corpus:
     codes = np.frombuffer("".join(texts).encode("utf-32-le"), dtype="<u4")
     alphabet, ids = np.unique(codes, return_inverse=True)
     compact = ids.astype(np.uint8 if len(alphabet) <= 256 else np.int32)
-    parts = torch.from_numpy(compact).split([len(text) for text in texts])
-    return Corpus(*parts, len(alphabet), _sha256(paths), convention)
+    ends = np.cumsum([len(text) for text in texts])
+    train, validation, test = map(torch.from_numpy, np.split(compact, ends[:-1]))
+    return Corpus(train, validation, test, len(alphabet), _sha256(paths), convention)
 
 
 def _sha256(paths: list[Path]) -> str:
