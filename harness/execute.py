@@ -113,7 +113,7 @@ _worker: dict[str, Any] = {}
 """What a worker process was begun with."""
 
 
-def _begin(folder: Path, plugins: Sequence[Path], reports: Queue[Report]) -> None:
+def _begin(folder: Path, plugins: Sequence[Path], reports: Queue[Report | None]) -> None:
     torch.set_num_threads(1)
     _worker.update(store=Store(folder), registry=Registry(plugins), reports=reports)
 

@@ -31,7 +31,7 @@ Progress = Callable[[int, str], None]
 """Told how many timesteps are done, and a word on how it goes."""
 
 
-class Diverged(ArithmeticError):
+class DivergenceError(ArithmeticError):
     """The loss is no longer a number."""
 
 
@@ -73,10 +73,9 @@ class Run:
         After every "curve" row the run may be checkpointed.
         """
         recent: list[float] = []
-        for episode in self.task.episodes(self.spec.batch, self.rng, self.trainer.T or 1):
-            if self.done["timesteps"] >= self.spec.timesteps:
-                return
-            episode = episode.to(self.device, torch.float32)
+        supply = self.task.episodes(self.spec.batch, self.rng, self.trainer.T or 1)
+        while self.done["timesteps"] < self.spec.timesteps:
+            episode = next(supply).to(self.device, torch.float32)
             before = self.done["timesteps"]
             if self.spec.probe and self.done["updates"] >= self.probes * self.spec.probe:
                 self.probes += 1
@@ -101,9 +100,9 @@ class Run:
                 losses.append(loss)
         self.done["timesteps"] += episode.length
         nats: list[float] = torch.stack(losses).tolist()
-        for i, loss in enumerate(nats):
-            if not math.isfinite(loss):
-                raise Diverged(f"the loss became {loss} at update {self.done['updates'] + i + 1}")
+        for number, value in enumerate(nats, start=self.done["updates"] + 1):
+            if not math.isfinite(value):
+                raise DivergenceError(f"the loss became {value} at update {number}")
         self.done["updates"] += len(nats)
         return sum(nats) / math.log(2)
 
@@ -212,7 +211,7 @@ def _follow(run: Run, writer: Writer, store: Store, progress: Progress) -> Row:
                     checkpoint.save(store.checkpoint(run.spec), run.spec.id, run.state_dict())
                     saved = time.monotonic()
         return {"status": "complete", "error": None, **run.summary()}
-    except Diverged as error:
+    except DivergenceError as error:
         return {"status": "diverged", "error": str(error), **run.peaks}
     except Exception as error:
         return {"status": "failed", "error": f"{type(error).__name__}: {error}", **run.peaks}
@@ -243,8 +242,8 @@ def _header(run: Run, registry: Registry) -> Row:
 def evaluate(model: Model, task: Task, episodes: Iterator[Episode]) -> float:
     """The bits of a set of episodes whose weights sum to 1; NaN for an empty set."""
     total, state, device = None, None, model.readout.weight.device
-    for episode in episodes:
-        episode = episode.to(device, torch.float32)
+    for recorded in episodes:
+        episode = recorded.to(device, torch.float32)
         if episode.fresh or state is None:
             state = model.initial_state(episode.batch)
         outputs, state = model(episode.x, state)

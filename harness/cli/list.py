@@ -38,8 +38,5 @@ def command(kind: str | None, results: str, plugin: tuple[str, ...]) -> None:
         for name in registry.names(each):
             entry = registry.entry(each, name)
             click.echo(f"  {name:<18}{entry.summary}")
-            options = ", ".join(
-                f"{option}={default}" for option, default in entry.defaults().items()
-            )
-            if options:
+            if options := ", ".join(map("=".join, entry.defaults().items())):
                 click.echo(textwrap.indent(textwrap.fill(options, width - 20), " " * 20))

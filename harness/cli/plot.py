@@ -11,9 +11,7 @@ from harness import cli
 
 @click.command("plot")
 @click.argument("figures", nargs=-1, metavar="[FIGURE]...")
-@click.option(
-    "--out", metavar="DIR", help="Where the figures go [default: figures/ in the results]."
-)
+@click.option("--out", metavar="DIR", help="Folder for them [default: figures/ in the results].")
 @cli.results
 @cli.plugins
 def command(
