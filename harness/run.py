@@ -73,15 +73,15 @@ class Run:
         After every "curve" row the run may be checkpointed.
         """
         recent: list[float] = []
-        supply = self.task.episodes(self.spec.batch, self.rng, self.trainer.T or 1)
+        supply = self.episodes()
         while self.done["timesteps"] < self.spec.timesteps:
-            episode = next(supply).to(self.device, torch.float32)
+            episode = next(supply)
             before = self.done["timesteps"]
             if self.spec.probe and self.done["updates"] >= self.probes * self.spec.probe:
                 self.probes += 1
                 yield "probe", {**self._position(), **probe(self.trainer, episode)}
-            self.done["flops"] += self._cost(episode).flops
-            recent.append(self._learn(episode))
+            self.done["flops"] += self.cost(episode).flops
+            recent.append(self.learn(episode))
             self.task.observe(recent[-1])
             if self._crossed(before, EVALUATIONS):
                 yield "validation", {**self._position(), "bits": self._validate()}
@@ -90,7 +90,12 @@ class Run:
                 recent.clear()
                 yield "curve", {**self._position(), "bits": bits, **self.task.progress()}
 
-    def _learn(self, episode: Episode) -> float:
+    def episodes(self) -> Iterator[Episode]:
+        """The training data, without end, on the device."""
+        for episode in self.task.episodes(self.spec.batch, self.rng, self.trainer.T or 1):
+            yield episode.to(self.device, torch.float32)
+
+    def learn(self, episode: Episode) -> float:
         """One episode: the timed part. Return its loss in bits, ln 2 nats each."""
         losses: list[Tensor] = []
         with self.meter:
@@ -106,7 +111,7 @@ class Run:
         self.done["updates"] += len(nats)
         return sum(nats) / math.log(2)
 
-    def _cost(self, episode: Episode) -> Cost:
+    def cost(self, episode: Episode) -> Cost:
         """What the episode costs; measured once for all of its shape, off the clock."""
         key = (episode.length, episode.fresh, episode.final, self.trainer.phase)
         if key not in self._costs:

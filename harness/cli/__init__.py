@@ -77,16 +77,20 @@ def plugins(function: F) -> F:
     )(function)  # fmt: skip
 
 
-def execution(function: F) -> F:
-    """--jobs and --data, for commands that make runs."""
-    for option in (
-        click.option("--data", metavar="DIR", callback=_data, expose_value=False, is_eager=True,
-                     help="Folder with the files of named corpora [or SGBENCH_DATA]."),
-        click.option("--jobs", type=click.IntRange(min=1), metavar="N",
-                     help="Processes, of one thread each [default: one a core]."),
-    ):  # fmt: skip
-        function = option(function)
-    return function
+def data(function: F) -> F:
+    """--data: where the files of named corpora lie."""
+    return click.option(
+        "--data", metavar="DIR", callback=_data, expose_value=False, is_eager=True,
+        help="Folder with the files of named corpora [or SGBENCH_DATA].",
+    )(function)  # fmt: skip
+
+
+def jobs(function: F) -> F:
+    """--jobs: how many runs at once."""
+    return click.option(
+        "--jobs", type=click.IntRange(min=1), metavar="N",
+        help="Processes, of one thread each [default: one a core].",
+    )(function)  # fmt: skip
 
 
 def setting(function: F) -> F:
@@ -115,12 +119,12 @@ def with_corpus(task: str, corpus: str | None) -> str:
     return str(Call(call.name, dict(sorted({**call.options, "corpus": corpus}.items()))))
 
 
-def make(specs: list[RunSpec], store: Store, registry: Registry, jobs: int | None) -> int:
+def make(specs: list[RunSpec], store: Store, registry: Registry, processes: int | None) -> int:
     """Make runs, print how they compare and what went wrong; return the exit code."""
     from harness.comparison import comparison
     from harness.execute import execute
 
-    statuses = execute(specs, store, registry, jobs)
+    statuses = execute(specs, store, registry, processes)
     records = [record for spec in statuses if (record := store.record(spec))]
     click.echo(comparison(records))
     found = sum(status == "found" for status in statuses.values())

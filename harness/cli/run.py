@@ -18,7 +18,8 @@ from harness import cli
 @click.option("--probe", default=0, help="Updates between two gradient probes; 0: none.")
 @cli.results
 @cli.plugins
-@cli.execution
+@cli.jobs
+@cli.data
 def command(
     task: str,
     trainers: tuple[str, ...],

@@ -14,7 +14,8 @@ from harness import cli
 @click.option("--device", help="cpu, cuda or cuda:0, not the suite's own.")
 @cli.results
 @cli.plugins
-@cli.execution
+@cli.jobs
+@cli.data
 def command(
     name: str,
     seeds: int | None,

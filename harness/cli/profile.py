@@ -1,0 +1,85 @@
+"""sgbench profile."""
+
+from __future__ import annotations
+
+import click
+
+from harness import cli
+
+
+@click.command("profile")
+@click.argument("task")
+@click.argument("trainers", nargs=-1, required=True, metavar="TRAINER...")
+@cli.setting
+@click.option(
+    "--timesteps", default=5_000, show_default=True, help="Data-time timed, of each trainer."
+)
+@click.option("--seed", default=0, show_default=True)
+@cli.results
+@cli.plugins
+@cli.data
+def command(
+    task: str,
+    trainers: tuple[str, ...],
+    model: str,
+    batch: int,
+    lr: float,
+    clip: float,
+    corpus: str | None,
+    device: str,
+    timesteps: int,
+    seed: int,
+    results: str,
+    plugin: tuple[str, ...],
+) -> None:
+    """Measure what every TRAINER costs on TASK: FLOPs, memory, time, in turns and in one process.
+
+    Time is a ratio to the first trainer's, with its 95 % interval over rounds. The table is
+    written to profile.csv in the results folder, too.
+
+    \b
+    Example:  sgbench profile "plain_copy(start=8)" "tbptt(T=4)" "dni(T=4)" bptt
+    """
+    import torch
+
+    from harness.profile import profile
+    from harness.registry import Registry
+    from harness.spec import RunSpec
+    from harness.store import Store
+
+    torch.set_num_threads(1)
+    store, registry = Store(results), Registry(plugin)
+    specs = [
+        RunSpec(
+            task=cli.with_corpus(task, corpus),
+            trainer=trainer,
+            model=model,
+            seed=seed,
+            batch=batch,
+            lr=lr,
+            clip=clip,
+            timesteps=timesteps,
+            device=device,
+        )
+        for trainer in trainers
+    ]
+    frame = profile(specs, registry)
+    store.create()
+    frame.to_csv(store.folder / "profile.csv", index=False)
+    shown = {
+        "trainer": frame["trainer"],
+        "MFLOP/update": (frame["flops_per_update"] / 1e6).map("{:.2f}".format),
+        "MFLOP/timestep": (frame["flops_per_timestep"] / 1e6).map("{:.2f}".format),
+        "held kB": (frame["activation_bytes"] / 1e3).map("{:,.0f}".format),
+        "peak kB": (frame["peak_memory_bytes"] / 1e3).map("{:,.0f}".format),
+        "updates/s": frame["updates_per_second"].map("{:,.0f}".format),
+        "timesteps×B/s": frame["throughput"].map("{:,.0f}".format),
+        "time ratio": [
+            f"{row.time_ratio:.2f} [{row.time_ratio_low:.2f}, {row.time_ratio_high:.2f}]"
+            for row in frame.itertuples()
+        ],
+    }
+    click.echo(type(frame)(shown).to_string(index=False))
+    click.echo(
+        f"\n{specs[0].model}, batch {batch}, {device}; written to {store.folder}/profile.csv"
+    )
