@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import groupby
 
+from harness.figure import ordered
 from harness.statistics import interval
 from harness.store import Record, Row
 
@@ -14,11 +15,13 @@ def comparison(records: list[Record]) -> str:
     """One table a setting, one line a trainer: medians over seeds with 95 % intervals.
 
     The score is the level reached (T_task, in timesteps) where the task has levels, else the
-    test score in bits. Runs that did not complete are counted and left out of the numbers.
+    test score in bits. Runs that did not complete are counted and left out of the numbers; runs
+    of one episode, made for what it costs to hold, are for figures.
     """
-    ordered = sorted(records, key=lambda r: (_setting(r), r.spec.trainer, r.spec.seed))
+    trained = [record for record in records if record.spec.timesteps > 1]
+    listed = sorted(trained or records, key=_setting)
     return "\n\n".join(
-        _section(setting, list(group)) for setting, group in groupby(ordered, key=_setting)
+        _section(setting, list(group)) for setting, group in groupby(listed, key=_setting)
     )
 
 
@@ -31,9 +34,8 @@ def _setting(record: Record) -> str:
 
 
 def _section(setting: str, records: list[Record]) -> str:
-    lines = [
-        _line(trainer, list(group)) for trainer, group in groupby(records, lambda r: r.spec.trainer)
-    ]
+    trainers = ordered(record.spec.trainer for record in records)
+    lines = [_line(t, [r for r in records if r.spec.trainer == t]) for t in trainers]
     summary = records[0].summary()
     levels = summary["t_task"] is not None
     score = "T_task of the level solved, timesteps" if levels else "test, " + summary["unit"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,22 +57,36 @@ _STYLES: tuple[tuple[str, Any, str], ...] = (
 )
 
 
-def styles(labels: Sequence[str]) -> dict[str, dict[str, dict[str, Any]]]:
+METHODS = ("bptt", "tbptt", "sg", "dni")
+"""The built-in trainers, from the full gradient through none beyond the cut to a predicted one."""
+
+
+def ordered(labels: Iterable[str]) -> list[str]:
+    """Trainers as legends and tables list them: ours in the order of METHODS, then the others."""
+
+    def rank(label: str) -> tuple[int, str]:
+        name = label.partition("(")[0]
+        return (METHODS.index(name) if name in METHODS else len(METHODS), label)
+
+    return sorted(set(labels), key=rank)
+
+
+def styles(labels: Iterable[str]) -> dict[str, dict[str, Any]]:
     """Colour, dashes and marker of every label, as seaborn takes them.
 
-    Built-in methods keep theirs in every figure, whoever else is drawn.
+    Built-in methods keep theirs in every figure, whoever else is drawn; where several settings of
+    one method are, each gets a style of its own.
     """
-    known = ["bptt", "tbptt", "sg", "dni"]
-    names = [label.partition("(")[0] for label in labels]
-    order = known + sorted({name for name in names if name not in known})
-    # several settings of one method share its name: they get styles of their own
-    several = len(set(names)) < len(labels)
-    rank = {
-        label: (i if several else order.index(name)) % len(_STYLES)
-        for i, (label, name) in enumerate(zip(labels, names, strict=True))
-    }
+    shown = ordered(labels)
+    names = [label.partition("(")[0] for label in shown]
+    if len(set(names)) == len(names):
+        others = [name for name in names if name not in METHODS]
+        rank = {label: (*METHODS, *others).index(n) for label, n in zip(shown, names, strict=True)}
+    else:
+        rank = {label: i for i, label in enumerate(shown)}
+    looks = {label: _STYLES[i % len(_STYLES)] for label, i in rank.items()}
     return {
-        "palette": {label: _STYLES[r][0] for label, r in rank.items()},
-        "dashes": {label: _STYLES[r][1] for label, r in rank.items()},
-        "markers": {label: _STYLES[r][2] for label, r in rank.items()},
+        "palette": {label: colour for label, (colour, _, _) in looks.items()},
+        "dashes": {label: dashes for label, (_, dashes, _) in looks.items()},
+        "markers": {label: marker for label, (_, _, marker) in looks.items()},
     }

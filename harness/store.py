@@ -34,7 +34,7 @@ FINISHED = ("complete", "diverged")
 """The states in which a run is not taken up again: either is its result."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Record:
     """What is known of one run, read from its file.
 

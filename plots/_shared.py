@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import Any
@@ -12,7 +13,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 
-from harness.figure import styles
+from harness.figure import ordered, styles
 from harness.spec import RunSpec
 from harness.store import Record, Row
 
@@ -40,26 +41,38 @@ def trained(record: Record) -> bool:
 
 
 def on_grid(
-    records: Sequence[Record], rows: str, x: str, value: Callable[[Row], float], points: int = 200
+    records: Sequence[Record],
+    rows: str,
+    x: str,
+    value: Callable[[Row], float],
+    *,
+    steps: bool = False,
+    points: int = 200,
 ) -> pd.DataFrame:
     """Recorded curves at common points of x, so that seeds can be taken together.
 
-    rows: "curve", "validation" or "probes". Between two rows the earlier one holds; a run is not
-    drawn before its first row or beyond its last.
+    rows:  "curve", "validation" or "probes"; a row without a value (NaN) is passed over
+    steps: between two rows the earlier one holds; else the line between them
+
+    A trainer is drawn where all of its seeds have values.
     """
-    end = max(row[x] for record in records for row in getattr(record, rows))
-    grid = np.linspace(0, end, points + 1)
+    found = {
+        record: np.array([(row[x], v) for row in getattr(record, rows)
+                          if not math.isnan(v := value(row))])
+        for record in records
+    }  # fmt: skip
+    found = {record: curve for record, curve in found.items() if len(curve)}
+    grid = np.linspace(0, max(curve[-1, 0] for curve in found.values()), points + 1)
     parts = []
-    for record in records:
-        found = [(row[x], value(row)) for row in getattr(record, rows)]
-        at = np.array([position for position, _ in found])
-        values = np.array([v for _, v in found], dtype=float)
-        index = np.searchsorted(at, grid, side="right") - 1
-        seen = (index >= 0) & (grid <= at[-1] + end / points)
+    for record, (at, values) in ((r, curve.T) for r, curve in found.items()):
+        mates = [curve for r, curve in found.items() if r.spec.trainer == record.spec.trainer]
+        first, last = max(c[0, 0] for c in mates), min(c[-1, 0] for c in mates)
+        inside = grid[(grid >= first) & (grid <= last)]
+        index = np.searchsorted(at, inside, side="right") - 1
         parts.append(
             pd.DataFrame({
-                "trainer": record.spec.trainer, "seed": record.spec.seed,
-                x: grid[seen], "value": values[index[seen]],
+                "trainer": record.spec.trainer, "seed": record.spec.seed, x: inside,
+                "value": values[index] if steps else np.interp(inside, at, values),
             })
         )  # fmt: skip
     return pd.concat(parts, ignore_index=True)
@@ -67,7 +80,7 @@ def on_grid(
 
 def lines(axes: Axes, frame: pd.DataFrame, x: str, **looks: Any) -> None:
     """A line per trainer, the median over seeds, in a band that holds every seed."""
-    labels = sorted(frame["trainer"].unique())
+    labels = ordered(frame["trainer"])
     style = styles(labels)
     sns.lineplot(
         frame, x=x, y="value", hue="trainer", style="trainer", hue_order=labels,
@@ -80,12 +93,13 @@ def lines(axes: Axes, frame: pd.DataFrame, x: str, **looks: Any) -> None:
 
 def panels(rows: int, columns: int) -> tuple[Drawing, np.ndarray[Any, Any]]:
     """An empty figure of rows × columns panels, and their axes."""
-    sns.set_theme(style="ticks", rc={"axes.spines.top": False, "axes.spines.right": False})
+    look = {"axes.spines.top": False, "axes.spines.right": False, "axes.titlesize": "medium"}
+    sns.set_theme(style="ticks", rc=look)
     drawing = Drawing(figsize=(PANEL[0] * columns, PANEL[1] * rows), layout="constrained")
     return drawing, drawing.subplots(rows, columns, squeeze=False)
 
 
-def seeds_said(records: Sequence[Record]) -> str:
-    """How many seeds a panel shows."""
+def title(records: Sequence[Record]) -> str:
+    """What a panel shows: the task, and how many seeds its lines and bands stand for."""
     n = len({record.spec.seed for record in records})
-    return f"{n} seed" + ("s: median, range" if n > 1 else "")
+    return f"{records[0].spec.task}\n" + (f"median and range of {n} seeds" if n > 1 else "1 seed")

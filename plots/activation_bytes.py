@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pandas as pd
-import seaborn as sns
 from matplotlib.figure import Figure as Drawing
 
-from harness.figure import Figure, styles
+from harness.figure import Figure, ordered, styles
 from harness.registry import Registry
 from harness.spec import RunSpec
 from harness.store import Record
 from harness.suites import quick
 from plots import _shared
 
+MEASURES = (
+    ("activation_bytes", "held for backward, peak (kB)"),
+    ("peak_memory_bytes", "allocator's peak over idle (kB)"),
+)
+
 
 class ActivationBytes(Figure):
-    """One curve a trainer, one point an episode."""
+    """One curve a trainer, one point an episode; left what autograd holds, right all memory."""
 
     def runs(self, registry: Registry) -> list[RunSpec]:
         return quick.episode_lengths(registry)
@@ -25,25 +29,24 @@ class ActivationBytes(Figure):
     def draw(self, records: Sequence[Record]) -> Drawing:
         groups = _shared.completed(records, lambda r: r.spec.timesteps == 1)
         frame = pd.DataFrame([record.summary() for group in groups for record in group])
-        frame["kB"] = frame["activation_bytes"].astype(float) / 1e3
-        labels = sorted(frame["trainer"].unique())
-        drawing, grid = _shared.panels(1, 1)
-        axes = grid[0][0]
-        sns.lineplot(
-            frame, x="timesteps", y="kB", hue="trainer", style="trainer", hue_order=labels,
-            style_order=labels, **styles(labels), ax=axes, linewidth=2, markersize=8,
-            errorbar=None,
-        )  # fmt: skip
-        spec = groups[0][0].spec
-        axes.set(
-            xscale="log",
-            yscale="log",
-            xlabel="episode length L (timesteps)",
-            ylabel="held for backward, peak (kB)",
-            title=f"{spec.model}, batch {spec.batch}",
-        )
+        labels = ordered(frame["trainer"])
+        look = styles(labels)
         lengths = sorted(frame["timesteps"].unique())
-        axes.set_xticks(lengths, [str(length) for length in lengths])
-        axes.minorticks_off()
-        axes.legend(title=None, frameon=False)
+        drawing, grid = _shared.panels(1, 2)
+        for axes, (column, what) in zip(grid[0], MEASURES, strict=True):
+            for i, label in enumerate(labels):
+                own = frame[frame["trainer"] == label].sort_values("timesteps")
+                # markers shrink and are hollow: methods that hold the same are seen one in another
+                axes.plot(
+                    own["timesteps"], own[column].astype(float) / 1e3, label=label,
+                    color=look["palette"][label], marker=look["markers"][label],
+                    dashes=look["dashes"][label] or (None, None), linewidth=1.5,
+                    markersize=14 - 3 * i, markerfacecolor="none", markeredgewidth=1.5,
+                )  # fmt: skip
+            axes.set(xscale="log", yscale="log", xlabel="episode length L (timesteps)", ylabel=what)
+            axes.set_xticks(lengths, [str(length) for length in lengths])
+            axes.minorticks_off()
+        spec = groups[0][0].spec
+        grid[0][0].set_title(f"{spec.model}, batch {spec.batch}")
+        grid[0][0].legend(frameon=False)
         return drawing

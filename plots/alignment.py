@@ -41,11 +41,11 @@ class Alignment(Figure):
                 (row[1], synthetic, _boundaries, "boundary: cosine, synthetic with true"),
             ):
                 if which:
-                    frame = _shared.on_grid(which, "probes", "timesteps", value, points=20)
-                    _shared.lines(axes, frame.dropna(), "timesteps", linewidth=2)
+                    frame = _shared.on_grid(which, "probes", "timesteps", value)
+                    _shared.lines(axes, frame, "timesteps", linewidth=2)
                 axes.axhline(0, color="0.7", linewidth=1, zorder=0)
                 axes.set(
-                    title=f"{group[0].spec.task}, {_shared.seeds_said(group)}",
+                    title=_shared.title(group),
                     xlabel="timesteps seen per sequence",
                     ylabel=label,
                 )

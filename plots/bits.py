@@ -33,7 +33,7 @@ class Bits(Figure):
                     frame[x] *= batch / 1e6
                 _shared.lines(axes, frame, x, linewidth=2)
                 axes.set(
-                    title=f"{group[0].spec.task}, {_shared.seeds_said(group)}",
+                    title=_shared.title(group),
                     xlabel="characters seen (millions)"
                     if x == "timesteps"
                     else "seconds of training alone",

@@ -8,7 +8,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure as Drawing
 
-from harness.figure import Figure, styles
+from harness.figure import Figure, ordered, styles
 from harness.registry import Registry
 from harness.spec import RunSpec
 from harness.store import Record
@@ -35,7 +35,7 @@ class Costs(Figure):
         drawing, grid = _shared.panels(len(groups), len(MEASURES))
         for row, group in zip(grid, groups, strict=True):
             frame = pd.DataFrame([record.summary() for record in group])
-            labels = sorted(frame["trainer"].unique())
+            labels = ordered(frame["trainer"])
             for axes, (column, unit, label) in zip(row, MEASURES, strict=True):
                 sns.barplot(
                     frame.assign(value=frame[column].astype(float) / unit), x="trainer", y="value",
@@ -48,7 +48,7 @@ class Costs(Figure):
                         bar.set_hatch(hatch)
                 axes.set(xlabel="", ylabel=label)
                 axes.tick_params(axis="x", rotation=20)
-            row[0].set_title(group[0].spec.task, loc="left")
+            row[0].set_title(_shared.title(group), loc="left")
         makers = {f"{r.header['processor']}, {r.header['threads']} thread" for r in records}
         drawing.supxlabel(f"made on: {'; '.join(sorted(makers))}", fontsize="small")
         return drawing

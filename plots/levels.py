@@ -27,10 +27,12 @@ class Levels(Figure):
         )
         drawing, grid = _shared.panels(1, len(groups))
         for axes, group in zip(grid[0], groups, strict=True):
-            frame = _shared.on_grid(group, "curve", "timesteps", lambda row: row["t_task"])
+            frame = _shared.on_grid(
+                group, "curve", "timesteps", lambda row: row["t_task"], steps=True
+            )
             _shared.lines(axes, frame, "timesteps", drawstyle="steps-post", linewidth=2)
             axes.set(
-                title=f"{group[0].spec.task}, {_shared.seeds_said(group)}",
+                title=_shared.title(group),
                 xlabel="timesteps seen per sequence",
                 ylabel="level solved, T_task (timesteps)",
                 ylim=(0, None),

@@ -36,12 +36,12 @@ def learning(registry: Registry, tasks: tuple[str, ...], T: int, timesteps: int)
 
 def copying(registry: Registry) -> list[RunSpec]:
     """The copy tasks, at T = 3."""
-    return learning(registry, COPY_TASKS, T=3, timesteps=24_000)
+    return learning(registry, COPY_TASKS, T=3, timesteps=30_000)
 
 
 def language(registry: Registry) -> list[RunSpec]:
     """Language modelling, at T = 5."""
-    return learning(registry, LANGUAGE_TASKS, T=5, timesteps=16_000)
+    return learning(registry, LANGUAGE_TASKS, T=5, timesteps=20_000)
 
 
 def episode_lengths(registry: Registry) -> list[RunSpec]:
