@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -36,13 +35,12 @@ class Sequences(NamedTuple):
     scored: Tensor
 
 
-@dataclass
-class Stream:
-    """A queue of timesteps per batch row, `have` of which are filled, and each row's last level."""
+class Stream(NamedTuple):
+    """A queue of timesteps per batch row, `have` (B,) of them filled, and the level of the last."""
 
     queue: Sequences
     have: Tensor
-    level: Tensor = field(default_factory=lambda: torch.empty(0))
+    level: Level
 
 
 class Copying(Task):
@@ -99,28 +97,29 @@ class Copying(Task):
                 yield self._stretch(batch, rng, multiple)
 
     def _stretch(self, batch: int, rng: torch.Generator, multiple: int) -> Episode:
-        """Cut one episode's length, rounded up to whole windows, off the head of every queue."""
+        """Cut one episode's length, rounded up to whole windows, off the head of every queue.
+
+        The queues grow by one episode in every row at a time: what they hold does not depend on
+        how it is cut, so that trainers of any T see the same data.
+        """
         period = self.present(self.level, 0, rng).scored.shape[0]
         length = -(-period // multiple) * multiple
-        stream = self._stream or self._empty_stream(batch)
-        queue, have = _grown(stream.queue, length + 3 * period), stream.have
-        level = torch.tensor(self.level)
-        while len(rows := (have < length).nonzero().squeeze(1)):
-            # A row's first episode of a level follows a random silence of less than an episode:
-            # else all rows would step up together, and be in phase ever after.
-            new = (stream.level[rows] != level).any(1)
-            silence = torch.randint(period, (len(rows),), generator=rng)
-            have[rows] += torch.where(new, silence, 0)
-            stream.level[rows] = level
-            drawn = self.present(self.level, len(rows), rng)
-            t = have[rows] + torch.arange(period).unsqueeze(1)  # (period, rows)
-            for filled, fresh in zip(queue, drawn, strict=True):
-                filled[t, rows] = fresh
-            have[rows] += period
+        queue, have, level = self._stream or self._empty_stream(batch)
+        while have.min() < length:
+            if level != self.level:
+                # A level begins after a random silence in every row: else all rows would step
+                # up together, and be in phase ever after.
+                have = have + torch.randint(period, (batch,), generator=rng)
+                level = self.level
+            queue = _grown(queue, int(have.max()) + period)
+            t = have + torch.arange(period).unsqueeze(1)  # (period, B)
+            drawn = self.present(level, batch, rng)
+            for filled, new in zip(queue, drawn, strict=True):
+                filled[t, torch.arange(batch)] = new
+            have = have + period
         head = Sequences(*(part[:length] for part in queue))
-        self._stream = Stream(
-            Sequences(*(part[length:] for part in queue)), have - length, stream.level
-        )
+        rest = Sequences(*(part[length:] for part in queue))
+        self._stream = Stream(rest, have - length, level)
         return _episode(head, fresh=False, final=False)
 
     def _empty_stream(self, batch: int) -> Stream:
@@ -129,8 +128,7 @@ class Copying(Task):
             torch.zeros(0, batch, self.d_out),
             torch.zeros(0, batch),
         )
-        have = torch.zeros(batch, dtype=torch.long)
-        return Stream(queue, have, torch.zeros(batch, 2, dtype=torch.long))
+        return Stream(queue, torch.zeros(batch, dtype=torch.long), Level(0))
 
     def validation(self, batch: int) -> Iterator[Episode]:
         """Yield fresh episodes of fixed levels, drawn from a seed of their own."""
@@ -161,7 +159,7 @@ class Copying(Task):
             "level": tuple(self.level),
             "solved": tuple(self.solved),
             "recent": self._recent,
-            "stream": stream and (tuple(stream.queue), stream.have, stream.level),
+            "stream": stream and (tuple(stream.queue), stream.have, tuple(stream.level)),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -169,7 +167,7 @@ class Copying(Task):
         self._recent = list(state["recent"])
         if state["stream"]:
             queue, have, level = state["stream"]
-            self._stream = Stream(Sequences(*queue), have, level)
+            self._stream = Stream(Sequences(*queue), have, Level(*level))
 
 
 def _episode(

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 import torch
 from torch import Tensor, nn
@@ -16,10 +14,9 @@ D_IN, D_OUT = 3, 2
 
 
 @pytest.fixture(autouse=True)
-def _deterministic() -> Iterator[None]:
+def _afresh() -> None:
     torch.set_num_threads(1)
     torch.manual_seed(torch.seed() % 2**31)  # weights and data are drawn afresh in every test
-    yield
 
 
 @pytest.fixture
@@ -32,12 +29,19 @@ def squared_error(outputs: Tensor, episode: Episode) -> Tensor:
 
 
 def random_episode(
-    L: int = 7, B: int = 3, *, fresh: bool = True, final: bool = True, dtype: torch.dtype
+    L: int = 7,
+    B: int = 3,
+    *,
+    fresh: bool = True,
+    final: bool = True,
+    d_in: int = D_IN,
+    d_out: int = D_OUT,
+    dtype: torch.dtype,
 ) -> Episode:
     weight = torch.rand(L, B, dtype=dtype)
     return Episode(
-        torch.randn(L, B, D_IN, dtype=dtype),
-        torch.randn(L, B, D_OUT, dtype=dtype),
+        torch.randn(L, B, d_in, dtype=dtype),
+        torch.randn(L, B, d_out, dtype=dtype),
         weight / weight.sum(),
         fresh=fresh,
         final=final,

@@ -1,0 +1,196 @@
+"""FLOPs against a count made by hand, memory against its growth with the episode, the clock."""
+
+from __future__ import annotations
+
+import time
+from itertools import pairwise
+
+import pytest
+import torch
+from torch import nn
+
+from harness.call import Call
+from harness.cost import HeldForBackward, Meter, gauge, peak_memory_bytes
+from harness.registry import Registry
+from tests.conftest import random_episode, squared_error
+
+B, D_IN, D_OUT = 4, 9, 8
+GATES = {"lstm": 4, "gru": 3, "rnn": 1}
+MODELS = [
+    "lstm(hidden=16)", "lstm(hidden=16, layers=2)", "gru(hidden=16)", "gru(hidden=8, layers=2)",
+    "rnn(hidden=16)", "rnn(hidden=8, layers=2)",
+]  # fmt: skip
+TRAINERS = [
+    "bptt", "tbptt(T=3)", "sg(T=3)", "dni(T=3)", "dni(T=3, hidden=40, layers=2)",
+    "dni(T=3, discount=1.0)", "dni(T=3, warmup=99)",
+]  # fmt: skip
+
+
+def core_products(model: Call, L: int, *, state_gradient: bool) -> tuple[int, int]:
+    """Multiply-accumulates of the core over L timesteps: forward and backward.
+
+    The fused LSTM computes the gradient of its input and of its first state whether wanted or
+    not; GRU and RNN are put together from matrix products on a CPU, and autograd leaves out both
+    where nobody wants them.
+    """
+    hidden, layers = model.options["hidden"], model.options.get("layers", 1)
+    units, fused = GATES[model.name] * hidden, model.name == "lstm"
+    forward = backward = 0
+    for layer in range(layers):
+        width = D_IN if layer == 0 else hidden
+        inputs, recurrent = L * B * units * width, L * B * units * hidden
+        forward += inputs + recurrent
+        backward += inputs + recurrent  # weights
+        backward += inputs if fused or layer > 0 else 0
+        backward += recurrent if fused or state_gradient else recurrent * (L - 1) // L
+    return forward, backward
+
+
+def window_products(model: Call, trainer: Call, L: int, *, final: bool) -> int:
+    """One window of L timesteps, one trainer's update."""
+    hidden = model.options["hidden"]
+    d_state = hidden * model.options.get("layers", 1) * (2 if model.name == "lstm" else 1)
+    synthetic = trainer.name in ("sg", "dni")
+    forward, backward = core_products(model, L, state_gradient=synthetic)
+    readout = L * B * hidden * D_OUT
+    total = forward + backward + 3 * readout
+    if not synthetic:
+        return total
+    width = trainer.options.get("hidden", d_state)
+    layers = trainer.options.get("layers", 1)
+    sizes = [d_state, *[width] * layers, d_state]
+    products = [B * a * b for a, b in pairwise(sizes)]
+    total += 3 * sum(products) - products[0]  # regress: no gradient of the state is wanted
+    if not final:
+        total += sum(products)  # predict beyond
+        two_passes = trainer.name == "sg" or "discount" in trainer.options
+        total += backward if two_passes else 0
+    return total
+
+
+@pytest.mark.parametrize("model_text", MODELS)
+@pytest.mark.parametrize("trainer_text", TRAINERS)
+@pytest.mark.parametrize("final", [True, False])
+def test_flops_are_what_a_count_by_hand_gives(
+    model_text: str, trainer_text: str, final: bool, registry: Registry
+) -> None:
+    model_call, trainer_call = Call.parse(model_text), Call.parse(trainer_text)
+    model = registry.make("model", model_text, D_IN, D_OUT)
+    trainer = registry.make("trainer", trainer_text, model, squared_error)
+    episode = random_episode(17, B, final=final, d_in=D_IN, d_out=D_OUT, dtype=torch.float32)
+    lengths = [episode.length]
+    if trainer_call.name != "bptt":
+        lengths = [3] * (episode.length // 3) + [episode.length % 3] * (episode.length % 3 > 0)
+    warm = "warmup" in trainer_call.options  # nothing is predicted then
+    products = sum(
+        window_products(
+            model_call, trainer_call, n, final=warm or (final and i + 1 == len(lengths))
+        )
+        for i, n in enumerate(lengths)
+    )
+    assert gauge(trainer, episode).flops == pytest.approx(2 * products, rel=0.01)
+
+
+def held(registry: Registry, trainer_text: str, L: int, model_text: str) -> int:
+    """At a batch of 32: the fused LSTM pads its workspace, which shows at the smallest sizes."""
+    model = registry.make("model", model_text, D_IN, D_OUT)
+    trainer = registry.make("trainer", trainer_text, model, squared_error)
+    episode = random_episode(L, 32, d_in=D_IN, d_out=D_OUT, dtype=torch.float32)
+    return gauge(trainer, episode).activation_bytes
+
+
+@pytest.mark.parametrize("model_text", ["lstm", "lstm(layers=2)", "gru", "rnn(layers=2)"])
+def test_bptt_holds_more_with_every_timestep_and_truncation_does_not(
+    model_text: str, registry: Registry
+) -> None:
+    lengths = (12, 24, 48, 96)
+    full = [held(registry, "bptt", L, model_text) for L in lengths]
+    slopes = [(full[i + 1] - full[i]) / (lengths[i + 1] - lengths[i]) for i in range(3)]
+    assert slopes[0] > 32 * 64 * 4  # at least h itself is kept at every timestep
+    assert slopes == pytest.approx([slopes[0]] * 3, rel=0.01)
+    for text in ("tbptt(T=3)", "sg(T=3)", "dni(T=3)", "dni(T=3, discount=1.0)"):
+        flat = [held(registry, text, L, model_text) for L in lengths]
+        assert flat == [flat[0]] * 4, text
+        assert flat[0] < full[0]
+
+
+def test_held_bytes_are_those_of_the_tensors_that_autograd_saves() -> None:
+    x = torch.randn(10, 10, requires_grad=True)
+    layer = nn.Linear(10, 5)
+    held = HeldForBackward()
+    with held:
+        y = x.exp()  # saves its result: 400 bytes
+        assert held.bytes == 400
+        z = layer(y)  # saves its input, 400 bytes, and its weight, which is not counted
+        assert held.bytes == 800
+        z.sum().backward()
+        assert held.bytes == 0
+    assert held.peak_bytes == 800
+
+
+def test_a_missing_detach_is_seen(registry: Registry) -> None:
+    model = registry.make("model", "lstm(hidden=16)", D_IN, D_OUT)
+    trainer = registry.make("trainer", "tbptt(T=3)", model, squared_error)
+    episodes = [random_episode(L, B, d_in=D_IN, d_out=D_OUT, dtype=torch.float32) for L in (12, 48)]
+    kept: list[object] = []
+    honest = type(trainer).unroll
+
+    class Leaky(type(trainer)):  # type: ignore[misc]
+        def unroll(self, window, h_0):  # type: ignore[no-untyped-def]
+            outputs = self.model(window.x, h_0.requires_grad_())
+            kept.append(outputs)
+            return honest(self, window, h_0)
+
+    trainer.__class__ = Leaky
+    short, long = (gauge(trainer, episode).activation_bytes for episode in episodes)
+    assert long > 2 * short
+
+
+def test_peak_memory_is_over_what_autograd_holds(registry: Registry) -> None:
+    model = registry.make("model", "lstm(hidden=64)", D_IN, D_OUT)
+    for text in ("bptt", "tbptt(T=3)", "sg(T=3)", "dni(T=3)"):
+        trainer = registry.make("trainer", text, model, squared_error)
+        episode = random_episode(30, 32, d_in=D_IN, d_out=D_OUT, dtype=torch.float32)
+        activations = gauge(trainer, episode).activation_bytes
+        assert activations < peak_memory_bytes(trainer, episode) < 4 * activations
+
+
+def test_gauging_leaves_no_trace(registry: Registry) -> None:
+    model = registry.make("model", "lstm(hidden=16)", D_IN, D_OUT)
+    trainer = registry.make("trainer", "dni(T=3, warmup=20)", model, squared_error)
+    before = {k: v.clone() for k, v in trainer.named_parameters()}
+    random_state = torch.get_rng_state()
+    episode = random_episode(12, B, d_in=D_IN, d_out=D_OUT, dtype=torch.float32)
+    random_state = torch.get_rng_state()
+    gauge(trainer, episode)
+    peak_memory_bytes(trainer, episode)
+    assert all(torch.equal(before[k], v) and v.grad is None for k, v in trainer.named_parameters())
+    assert trainer.carried is None
+    assert trainer.phase == "warm-up"
+    assert torch.equal(random_state, torch.get_rng_state())
+
+
+def test_the_meter_counts_what_is_inside_alone() -> None:
+    meter = Meter(torch.device("cpu"))
+    for _ in range(3):
+        with meter:
+            time.sleep(0.02)
+        time.sleep(0.05)
+    assert 0.06 <= meter.seconds < 0.15
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
+@pytest.mark.parametrize("model_text", MODELS)
+@pytest.mark.parametrize("trainer_text", TRAINERS)
+def test_flops_on_cuda_are_within_the_fused_kernels_formula(
+    model_text: str, trainer_text: str, registry: Registry
+) -> None:
+    """cuDNN fuses all three cells: the LSTM's rule, every gradient computed, holds for each."""
+    device = torch.device("cuda")
+    counts = []
+    for name in (model_text, model_text.replace("gru", "lstm").replace("rnn", "lstm")):
+        model = registry.make("model", name, D_IN, D_OUT)
+        trainer = registry.make("trainer", trainer_text, model, squared_error).to(device)
+        episode = random_episode(17, B, d_in=D_IN, d_out=D_OUT, dtype=torch.float32)
+        counts.append(gauge(trainer, episode.to(device, torch.float32)).flops)
+    assert 0 < counts[0] <= counts[1]
