@@ -1,0 +1,301 @@
+"""The command line as a user meets it: the issue's commands, and every way to get them wrong."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+
+from harness.__main__ import main
+
+TINY = ["--model", "lstm(hidden=4)", "--batch", "2", "--timesteps", "40"]
+
+
+def call(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+    code = stop.value.code
+    assert isinstance(code, int)
+    return code
+
+
+def exported(results: Path, out: Path) -> pd.DataFrame:
+    assert call("export", "--results", str(results), "--out", str(out)) == 0
+    return pd.read_csv(out) if out.suffix == ".csv" else pd.read_parquet(out)
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    return tmp_path / "results"
+
+
+@pytest.mark.parametrize("command", ["list", "run", "suite", "profile", "plot", "export"])
+def test_every_command_has_help_with_an_example(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(command, "--help") == 0
+    assert f"Example:  sgbench {command}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("arguments", [["list"], ["--help"], ["run", "--help"]])
+def test_help_and_list_answer_at_once_without_torch(arguments: list[str]) -> None:
+    program = (
+        "import sys; sys.argv = ['sgbench', *sys.argv[1:]]\n"
+        "from harness.__main__ import main\n"
+        "try: main()\n"
+        "finally: assert not {'torch', 'pandas', 'matplotlib'} & set(sys.modules)"
+    )
+    command = [sys.executable, "-c", program, *arguments]
+    taken = []
+    for _ in range(3):
+        started = time.perf_counter()
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        taken.append(time.perf_counter() - started)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout
+    assert min(taken) < 0.5
+
+
+def test_list_names_everything(capsys: pytest.CaptureFixture[str]) -> None:
+    from tests.conftest import REGISTRY
+
+    assert call("list") == 0
+    said = capsys.readouterr().out
+    for kind in ("task", "model", "trainer", "figure", "suite"):
+        for name in REGISTRY.names(kind):
+            assert f"  {name} " in said
+    assert call("list", "trainer") == 0
+    assert "plain_copy" not in capsys.readouterr().out
+
+
+def test_the_issues_command_gives_eight_complete_rows(results: Path, tmp_path: Path) -> None:
+    trainers = ["bptt", "tbptt(T=3)", "sg(T=3)", "dni(T=3)"]
+    asked = ["run", "plain_copy(bits=4)", *trainers, "--timesteps", "300", "--seeds", "2"]
+    assert call(*asked, "--results", str(results), "--jobs", "1") == 0
+    frame = exported(results, tmp_path / "t.csv")
+    assert frame["status"].tolist() == ["complete"] * 8
+    assert frame.groupby("trainer")["seed"].agg(set).tolist() == [{0, 1}] * 4
+    needed = ["run_id", "task", "trainer", "model", "seed", "timesteps", "updates", "seconds"]
+    needed += ["flops", "flops_per_timestep", "activation_bytes", "peak_memory_bytes", "bits"]
+    needed += ["level_n", "level_r", "t_task"]
+    assert frame[needed].notna().all().all()
+    per_timestep = frame.groupby("trainer")["flops_per_timestep"].median()
+    # LSTM 64 on 5 inputs, read-out of 4, batch 32: forward once, backward twice
+    tbptt = 3 * 2 * 32 * (4 * 64 * (5 + 64) + 64 * 4)
+    assert per_timestep["tbptt(T=3)"] == pytest.approx(tbptt, rel=0.01)
+    # a synthesiser of one hidden layer as wide as the state, 128: predicts beyond (1 forward),
+    # regresses (1 forward, 1 backward without the gradient of its input), once a window
+    synthesiser = 2 * 32 * 128 * 128 * (2 + 2 + 3) / 3
+    assert per_timestep["dni(T=3)"] == pytest.approx(tbptt + synthesiser, rel=0.01)
+
+
+def test_the_same_command_twice_gives_the_same_losses(tmp_path: Path) -> None:
+    curves = []
+    for name, jobs in (("one", "1"), ("two", "2")):
+        results = str(tmp_path / name)
+        asked = ["run", "plain_copy(bits=2)", "tbptt(T=3)", "dni(T=3)", *TINY]
+        assert call(*asked, "--results", results, "--jobs", jobs) == 0
+        out = tmp_path / f"{name}.csv"
+        assert call("export", "--rows", "curve", "--results", results, "--out", str(out)) == 0
+        curves.append(pd.read_csv(out).drop(columns="seconds"))
+    pd.testing.assert_frame_equal(*curves, check_exact=True)
+
+
+def test_finished_runs_are_found_and_not_made_again(
+    results: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["run", "plain_copy(bits=2)", "tbptt(T=3)", *TINY, "--results", str(results)]
+    assert call(*asked) == 0
+    before = {path: path.stat().st_mtime_ns for path in results.rglob("*.jsonl")}
+    capsys.readouterr()
+    assert call(*asked) == 0
+    assert "1 of them found finished" in capsys.readouterr().out
+    assert {path: path.stat().st_mtime_ns for path in results.rglob("*.jsonl")} == before
+
+
+def test_export_writes_parquet_and_one_row_a_point(results: Path, tmp_path: Path) -> None:
+    asked = ["run", "plain_copy(bits=2)", "dni(T=3)", *TINY, "--probe", "5"]
+    assert call(*asked, "--results", str(results)) == 0
+    frame = exported(results, tmp_path / "t.parquet")
+    assert frame["T"].tolist() == [3]
+    for rows in ("curve", "validation", "probes"):
+        out = tmp_path / f"{rows}.csv"
+        assert call("export", "--rows", rows, "--results", str(results), "--out", str(out)) == 0
+        assert len(pd.read_csv(out)) > 2
+
+
+def test_profile_prints_ratios_and_writes_its_table(
+    results: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["profile", "plain_copy(bits=2)", "tbptt(T=3)", "dni(T=3)", *TINY]
+    assert call(*asked, "--results", str(results)) == 0
+    assert "time ratio" in capsys.readouterr().out
+    frame = pd.read_csv(results / "profile.csv")
+    assert frame["time_ratio"][0] == 1
+    assert frame["flops_per_update"][0] < frame["flops_per_update"][1]
+
+
+def test_one_figure_is_a_suite(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = ["suite", "activation_bytes", "--results", str(results), "--jobs", "1"]
+    assert call(*asked) == 0
+    assert "drawn:" in capsys.readouterr().out
+    assert (results / "figures" / "activation_bytes.svg").stat().st_size > 1000
+
+
+MINE = '''
+"""Half the gradient of tbptt."""
+
+from harness.trainers.tbptt import Tbptt
+
+
+class Half(Tbptt):
+    """tbptt, a little slower."""
+
+    def gradients(self, episode):
+        for loss in super().gradients(episode):
+            for parameter in self.model.parameters():
+                parameter.grad *= 0.5
+            yield loss
+'''
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_a_trainer_from_outside_stands_in_the_table(
+    jobs: str, results: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "half.py"
+    path.write_text(MINE, encoding="utf-8")
+    asked = ["run", "plain_copy(bits=2)", "tbptt(T=3)", "half(T=3)", *TINY, "--jobs", jobs]
+    assert call(*asked, "--plugin", str(path), "--results", str(results)) == 0
+    frame = exported(results, tmp_path / "t.csv").set_index("trainer")
+    assert frame.loc["half(T=3)", "status"] == "complete"
+    assert str(frame.loc["half(T=3)", "plugins"]).startswith("half.py:")
+
+
+BROKEN = "class Mine(:\n"
+RUN = ["run", "plain_copy(bits=4)"]
+BAD = [
+    (["run", "plain_copi", "bptt"], "no task 'plain_copi'", "did you mean 'plain_copy'?"),
+    ([*RUN, "dnii"], "no trainer 'dnii'", "did you mean 'dni'?"),
+    ([*RUN, "bptt", "dni(warmupp=3)"], "no option of trainer 'dni' 'warmupp'", "'warmup'?"),
+    ([*RUN, "dni(T=0)"], "T must be at least 1", "got 0"),
+    ([*RUN, "bptt", "--timesteps", "-5"], "timesteps must be at least 1", "got -5"),
+    ([*RUN, "bptt", "--timesteps", "many"], "--timesteps", "'many' is not a valid integer"),
+    ([*RUN, "bptt", "--batch", "0"], "batch must be at least 1", "got 0"),
+    ([*RUN, "bptt", "--seed", "1", "--seeds", "2"], "--seed or --seeds", ""),
+    ([*RUN, "bptt", "--model", "lstn"], "no model 'lstn'", "did you mean 'lstm'?"),
+    ([*RUN, "bptt", "--device", "tpu9"], "device 'tpu9'", ""),
+    ([*RUN, "bptt", "--timestep", "3"], "--timestep", ""),
+    (RUN, "TRAINER", ""),
+    (["run", "char_lm(corpus='nowhere.txt')", "bptt"], "no corpus 'nowhere.txt'", "pydoc"),
+    (["run", "char_lm", "bptt", "--corpus", "nowhere.txt"], "no corpus 'nowhere.txt'", "ptb"),
+    (["run", "plain_copy(protocol='both')", "bptt"], "'stream' or 'reset'", "got 'both'"),
+    ([*RUN, "bptt", "--plugin", "broken.py"], "plug-in broken.py, line 1", "invalid syntax"),
+    ([*RUN, "bptt", "--plugin", "absent.py"], "no plug-in file", "absent.py"),
+    (["suite", "quik"], "no suite 'quik'", "did you mean 'quick'?"),
+    (["suite", "quick", "--timesteps", "0"], "timesteps must be at least 1", "got 0"),
+    (["plot", "level"], "no figure 'level'", "did you mean 'levels'?"),
+    (["plot", "levels"], "figure 'levels'", "no completed run"),
+    (["list", "trainers"], "no kind 'trainers'", "did you mean 'trainer'?"),
+    (["profile", "plain_copy", "dnii"], "no trainer 'dnii'", ""),
+    (["export", "--out", "t.xlsx"], "--out must end in .csv or .parquet", ""),
+    (["export", "--out", "t.csv"], "no records in", ""),
+    (["rnu"], "no command 'rnu'", "did you mean 'run'?"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "said", "besides"), BAD, ids=lambda v: " ".join(v)[:40])
+def test_bad_input_is_one_line_and_exit_code_2_and_nothing_is_written(
+    arguments: list[str], said: str, besides: str,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    (tmp_path / "broken.py").write_text(BROKEN, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert call(*arguments) == 2
+    out, err = capfd.readouterr()
+    assert err.count("\n") == 1, err
+    assert said in err
+    assert besides in err
+    assert out == ""
+    assert [path.name for path in tmp_path.iterdir()] == ["broken.py"]
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA GPU here")
+def test_cuda_without_a_gpu_is_one_line(results: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert call(*RUN, "bptt", "--device", "cuda", "--results", str(results)) == 2
+    _, err = capfd.readouterr()
+    assert err.count("\n") == 1
+    assert "'cuda' is not available" in err
+    assert not results.exists()
+
+
+def test_a_results_folder_that_cannot_be_written_is_one_line(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("in the way", encoding="utf-8")
+    assert call(*RUN, "bptt", *TINY, "--results", str(blocked / "results")) == 2
+    _, err = capfd.readouterr()
+    assert err.count("\n") == 1
+    assert "cannot write to the results folder" in err
+    assert blocked.read_text(encoding="utf-8") == "in the way"
+
+
+def test_an_absent_named_corpus_offline_says_which_file_to_put_where(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    import pooch
+
+    def offline(*args: object, **kwargs: object) -> None:
+        raise ConnectionError("offline")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(pooch.core.Pooch, "fetch", offline)
+    assert call("run", "char_lm(corpus='tinyshakespeare')", "bptt") == 2
+    _, err = capfd.readouterr()
+    assert err.count("\n") == 1
+    assert "input.txt (sha256 86c4e6aa" in err
+    assert "--data or SGBENCH_DATA" in err
+    assert not list(tmp_path.iterdir())
+
+
+def test_results_made_with_other_defaults_are_not_passed_off(
+    results: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    asked = [*RUN, "dni(T=3)", *TINY, "--results", str(results)]
+    assert call(*asked) == 0
+    (path,) = (results / "runs").glob("*.jsonl")
+    path.write_text(path.read_text(encoding="utf-8").replace('"lr": 0.03', '"lr": 0.5'))
+    capfd.readouterr()
+    assert call(*asked) == 2
+    _, err = capfd.readouterr()
+    assert "recorded with lr=0.5, which is now 0.03" in err
+
+
+def test_a_failed_run_is_marked_and_the_exit_code_is_1(
+    results: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "bad.py"
+    path.write_text(MINE.replace("parameter.grad *= 0.5", "raise MemoryError('too much')"))
+    asked = [*RUN, "tbptt(T=3)", "bad(T=3)", *TINY, "--plugin", str(path)]
+    assert call(*asked, "--results", str(results), "--jobs", "1") == 1
+    out, err = capfd.readouterr()
+    assert "0 of 1" in out
+    assert "MemoryError: too much" in err
+    frame = exported(results, tmp_path / "t.csv").set_index("trainer")
+    assert frame["status"].to_dict() == {"bad(T=3)": "failed", "tbptt(T=3)": "complete"}
+
+
+def test_python_m_harness_is_the_same_command() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "harness", "rnu"], capture_output=True, text=True, check=False,
+        env={**os.environ, "PYTHONWARNINGS": "error"},
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr.startswith("sgbench: no command 'rnu'")

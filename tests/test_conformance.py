@@ -1,0 +1,121 @@
+"""What every file in the folders must do; a new one is tested unseen."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from harness.figure import save
+from harness.registry import Registry
+from harness.run import Run, record
+from harness.spec import RunSpec
+from harness.store import Store
+from tests.conftest import REGISTRY
+
+TASKS = {name: name for name in REGISTRY.names("task")} | {
+    "plain_copy": "plain_copy(bits=2)",
+    "repeat_copy": "repeat_copy(bits=2)",
+    "char_lm": "char_lm(length=12)",
+}
+
+
+def with_t(name: str, T: int = 3) -> str:
+    """A trainer's call, with an unroll length where it has one."""
+    return f"{name}(T={T})" if "T" in REGISTRY.entry("trainer", name).defaults() else name
+
+
+TRAINERS = [with_t(name) for name in REGISTRY.names("trainer")]
+
+
+@pytest.mark.parametrize("model", REGISTRY.names("model"))
+@pytest.mark.parametrize("task", TASKS.values())
+@pytest.mark.parametrize("trainer", TRAINERS)
+def test_every_trainer_learns_something_on_every_task_with_every_model(
+    trainer: str, task: str, model: str, registry: Registry
+) -> None:
+    spec = RunSpec(
+        task=task, trainer=trainer, model=f"{model}(hidden=24)", batch=16, lr=1e-2, timesteps=600
+    )
+    rows = [row for kind, row in Run(spec, registry).train() if kind == "curve"]
+    bits = [row["bits"] for row in rows]
+    assert all(map(math.isfinite, bits))
+    # a curriculum makes the task harder once it is learnt: its own first level counts
+    assert min(bits) < 0.8 * bits[0]
+
+
+@pytest.mark.parametrize("protocol", ["stream", "reset"])
+@pytest.mark.parametrize("task", ["plain_copy", "repeat_copy"])
+@pytest.mark.parametrize("trainer", TRAINERS)
+def test_every_trainer_solves_a_level_under_both_protocols(
+    trainer: str, task: str, protocol: str, registry: Registry
+) -> None:
+    spec = RunSpec(
+        task=f"{task}(bits=1, protocol={protocol!r})", trainer=trainer, model="lstm(hidden=16)",
+        batch=16, lr=2e-2, timesteps=1500,
+    )  # fmt: skip
+    levels = [row["level_n"] for kind, row in Run(spec, registry).train() if kind == "curve"]
+    assert levels[-1] >= 1
+    assert levels == sorted(levels)
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """Every run that any figure needs, cut to a handful of timesteps and to one seed."""
+    from dataclasses import replace
+
+    store = Store(tmp_path_factory.mktemp("recorded"))
+    store.create()
+    specs = {
+        replace(spec, timesteps=min(spec.timesteps, 80), probe=spec.probe and 10)
+        for name in REGISTRY.names("figure")
+        for spec in REGISTRY.make("figure", name).runs(REGISTRY)
+        if spec.seed == 0
+    }
+    for spec in sorted(specs, key=str):
+        assert record(spec, REGISTRY, store, lambda timesteps, word: None) == "complete"
+    return store
+
+
+@pytest.mark.parametrize("name", REGISTRY.names("figure"))
+def test_every_figure_draws_from_recorded_runs(
+    name: str, recorded: Store, tmp_path: Path, registry: Registry
+) -> None:
+    drawing = registry.make("figure", name).draw(recorded.records())
+    labelled = [axes for axes in drawing.axes if axes.get_ylabel() and axes.has_data()]
+    assert labelled, "a figure without data"
+    for axes in drawing.axes:
+        assert axes.get_ylabel(), "an axis says what it shows, and in which unit"
+    for path in save(drawing, tmp_path, name):
+        assert path.stat().st_size > 5_000
+    again = save(registry.make("figure", name).draw(recorded.records()), tmp_path / "again", name)
+    assert again[0].read_bytes() == (tmp_path / f"{name}.svg").read_bytes()
+
+
+@pytest.mark.parametrize("name", REGISTRY.names("figure"))
+def test_a_figure_without_runs_says_so(name: str, registry: Registry) -> None:
+    with pytest.raises(LookupError, match="no completed run"):
+        registry.make("figure", name).draw([])
+
+
+@pytest.mark.parametrize("name", REGISTRY.names("suite"))
+def test_a_suite_names_figures_and_holds_the_runs_they_need(name: str, registry: Registry) -> None:
+    suite = registry.make("suite", name)
+    runs = suite.runs(registry)
+    assert len(set(runs)) == len(runs)
+    for figure in suite.figures:
+        assert set(registry.make("figure", figure).runs(registry)) <= set(runs)
+
+
+def test_quick_is_every_task_with_every_trainer_at_three_seeds(registry: Registry) -> None:
+    runs = [s for s in registry.make("suite", "quick").runs(registry) if s.timesteps > 1]
+    for task in registry.names("task"):
+        for trainer in registry.names("trainer"):
+            seeds = {
+                s.seed
+                for s in runs
+                if s.task.startswith(task) and s.trainer.partition("(")[0] == trainer
+            }
+            assert len(seeds) >= 3, (task, trainer)

@@ -1,0 +1,236 @@
+"""Records: nothing lost, nothing counted twice, nothing unfinished taken for a result."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+from torch import Tensor
+
+from harness import checkpoint
+from harness.episode import Episode
+from harness.registry import Registry
+from harness.run import Run, record
+from harness.spec import RunSpec
+from harness.store import COLUMNS, Record, Store, curves, table
+from harness.task import Task
+
+SPEC = RunSpec(task="plain_copy(bits=2)", trainer="tbptt(T=2)", model="lstm(hidden=4)", batch=2)
+
+
+def small(trainer: str = "dni(T=2)", **changes: object) -> RunSpec:
+    fields: dict[str, object] = {
+        "task": "plain_copy(bits=2)", "trainer": trainer, "model": "lstm(hidden=4)", "batch": 2,
+        "timesteps": 60, **changes,
+    }  # fmt: skip
+    return RunSpec(**fields)  # type: ignore[arg-type]
+
+
+def silent(timesteps: int, word: str) -> None:
+    pass
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    made = Store(tmp_path / "results")
+    made.create()
+    return made
+
+
+def header(spec: RunSpec) -> dict[str, object]:
+    return {"spec": json.loads(spec.to_json()), "options": {}, "unit": "bits"}
+
+
+def row(timesteps: int) -> dict[str, object]:
+    return {"timesteps": timesteps, "updates": timesteps, "seconds": 0.1, "flops": 7, "bits": 0.5}
+
+
+def lines(store: Store, spec: RunSpec) -> list[dict[str, object]]:
+    path = store.folder / "runs" / f"{spec.id}.jsonl"
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def test_a_run_is_recorded_and_read_back_by_pandas(store: Store, registry: Registry) -> None:
+    spec = small(probe=10)
+    assert record(spec, registry, store, silent) == "complete"
+    (found,) = store.records()
+    assert found.spec == spec
+    assert found.finished
+    assert found.curve[-1]["timesteps"] >= 60
+    assert 10 <= len(found.validation) <= 20
+    assert found.probes
+    path = store.folder / "runs" / f"{spec.id}.jsonl"
+    assert set(pd.read_json(path, lines=True)["kind"]) == {
+        "run", "curve", "validation", "probe", "end",
+    }  # fmt: skip
+    frame = table(store.records())
+    assert list(frame.columns) == list(COLUMNS)
+    assert frame["status"].tolist() == ["complete"]
+    assert frame["T"].tolist() == [2]
+    assert len(curves(store.records())) == len(found.curve)
+    assert not store.checkpoint(spec).exists()
+
+
+def test_a_finished_run_is_not_made_again(store: Store, registry: Registry) -> None:
+    record(small(), registry, store, silent)
+    before = lines(store, small())
+    assert record(small(), registry, store, silent) == "complete"
+    assert lines(store, small()) == before
+
+
+def test_a_torn_line_is_passed_over_and_shut_off(store: Store) -> None:
+    with store.open(SPEC) as writer:
+        writer.append("run", header(SPEC))
+        writer.append("curve", row(1))
+    path = store.folder / "runs" / f"{SPEC.id}.jsonl"
+    with path.open("a", encoding="utf-8") as file:
+        file.write('{"kind": "curve", "timest')  # the power went here
+    found = store.record(SPEC)
+    assert found is not None
+    assert [r["timesteps"] for r in found.curve] == [1]
+    assert found.status == "incomplete"
+    with store.open(SPEC) as writer:
+        writer.append("curve", row(2))
+    found = store.record(SPEC)
+    assert found is not None
+    assert [r["timesteps"] for r in found.curve] == [1, 2]
+
+
+def test_rows_after_a_checkpoint_count_once_and_the_last_attempt_counts(store: Store) -> None:
+    with store.open(SPEC) as writer:
+        writer.append("run", header(SPEC))
+        for timesteps in (1, 2, 3):
+            writer.append("curve", row(timesteps))
+        writer.append("resumed", {"timesteps": 2})
+        writer.append("curve", row(3))
+    found = store.record(SPEC)
+    assert found is not None
+    assert [r["timesteps"] for r in found.curve] == [1, 2, 3]
+    with store.open(SPEC) as writer:
+        writer.append("end", {"status": "failed", "error": "RuntimeError: no"})
+        writer.append("run", header(SPEC))
+    found = store.record(SPEC)
+    assert found is not None
+    assert not found.curve
+    assert found.status == "incomplete"
+
+
+def _hold(folder: Path, ready: object, done: object) -> None:
+    with Store(folder).open(SPEC):
+        ready.set()  # type: ignore[attr-defined]
+        done.wait(20)  # type: ignore[attr-defined]
+
+
+def test_two_processes_do_not_write_one_record(store: Store) -> None:
+    context = multiprocessing.get_context("spawn")
+    ready, done = context.Event(), context.Event()
+    other = context.Process(target=_hold, args=(store.folder, ready, done))
+    other.start()
+    try:
+        assert ready.wait(60)
+        with pytest.raises(ValueError, match="another process"):
+            store.open(SPEC)
+    finally:
+        done.set()
+        other.join()
+    with store.open(SPEC):
+        pass
+
+
+def interrupted(spec: RunSpec, registry: Registry, store: Store, after: int) -> None:
+    """A run that is killed after `after` rows; a checkpoint lies one row before."""
+    run = Run(spec, registry)
+    with store.open(spec) as writer:
+        writer.append("run", {"spec": json.loads(spec.to_json()), "options": {}, "unit": "bits"})
+        curve_points = 0
+        for kind, found in run.train():
+            writer.append(kind, found)
+            curve_points += kind == "curve"
+            if kind == "curve" and curve_points == after - 1:
+                checkpoint.save(store.checkpoint(spec), spec.id, run.state_dict())
+            if curve_points == after:
+                return
+
+
+@pytest.mark.parametrize("after", [2, 17, 30])
+def test_an_interrupted_run_goes_on_to_the_same_record(
+    after: int, store: Store, registry: Registry, tmp_path: Path
+) -> None:
+    spec = small("dni(T=2, warmup=30)", timesteps=120, probe=9)
+    interrupted(spec, registry, store, after)
+    assert record(spec, registry, store, silent) == "complete"
+    other = Store(tmp_path / "undisturbed")
+    other.create()
+    record(spec, registry, other, silent)
+    ours, theirs = store.record(spec), other.record(spec)
+    assert ours is not None
+    assert theirs is not None
+    for kind in ("curve", "validation", "probes"):
+        rows = [
+            [{k: v for k, v in r.items() if k != "seconds"} for r in getattr(found, kind)]
+            for found in (ours, theirs)
+        ]
+        assert rows[0] == rows[1]
+    assert ours.end == theirs.end
+
+
+def test_a_damaged_checkpoint_or_anothers_is_refused(store: Store, registry: Registry) -> None:
+    spec = small()
+    interrupted(spec, registry, store, 3)
+    path = store.checkpoint(spec)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ValueError, match="damaged"):
+        record(spec, registry, store, silent)
+    torch.save({"run_id": "somebody else"}, path)
+    with pytest.raises(ValueError, match="another run"):
+        record(spec, registry, store, silent)
+    path.write_bytes(whole)
+    assert record(spec, registry, store, silent) == "complete"
+
+
+def test_a_run_that_diverges_says_at_which_update(
+    store: Store, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest = registry.entry("task", "plain_copy").load().loss  # type: ignore[attr-defined]
+
+    def poisoned(self: Task, outputs: Tensor, episode: Episode) -> Tensor:
+        scores.append(honest(self, outputs, episode))
+        return scores[-1] * (float("nan") if len(scores) > 20 else 1)
+
+    scores: list[Tensor] = []
+    monkeypatch.setattr(registry.entry("task", "plain_copy").load(), "loss", poisoned)
+    assert record(small("tbptt(T=2)"), registry, store, silent) == "diverged"
+    (found,) = store.records()
+    assert re.fullmatch(r"the loss became nan at update \d+", found.end["error"])
+    assert table([found])["status"].tolist() == ["diverged"]
+    assert record(small("tbptt(T=2)"), registry, store, silent) == "diverged", "it is a result"
+
+
+def test_a_run_that_raises_is_recorded_as_failed_and_tried_again(
+    store: Store, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(self: Run, episode: object) -> float:
+        raise RuntimeError("the machine is on fire")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "learn", broken)
+        assert record(small(), registry, store, silent) == "failed"
+    found = store.record(small())
+    assert found is not None
+    assert found.end["error"] == "RuntimeError: the machine is on fire"
+    assert not found.finished
+    assert record(small(), registry, store, silent) == "complete"
+
+
+def test_bits_are_the_mean_of_the_last_tenth() -> None:
+    found = Record(SPEC, {"parameters": 1})
+    budget = SPEC.timesteps
+    found.curve = [row(budget // 10 * i) | {"bits": float(i)} for i in range(1, 11)]
+    assert found.summary()["bits"] == 10
+    assert found.summary()["flops_per_timestep"] == 7 / budget
