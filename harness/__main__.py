@@ -18,6 +18,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         code = _refuse(error.format_message())
     except ValueError as error:
         code = _refuse(str(error))
+    except ChildProcessError as error:
+        print(f"sgbench: {error}", file=sys.stderr)
+        code = 1
     except (click.Abort, KeyboardInterrupt):
         print("sgbench: stopped; the same command goes on from here", file=sys.stderr)
         code = 130

@@ -1,4 +1,4 @@
-"""Where a run was made: what a record must say for its numbers to be believed."""
+"""Where a run is made, and what a record says of it for its numbers to be believed."""
 
 from __future__ import annotations
 
@@ -11,6 +11,21 @@ from functools import lru_cache
 from pathlib import Path
 
 import torch
+
+
+def available(name: str) -> torch.device:
+    """A device by name; ValueError where this machine has none such."""
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise ValueError(f"no device {name!r}; write cpu, cuda or cuda:0") from None
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise ValueError(f"device {name!r} is not available: torch {torch.__version__} sees no GPU")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise ValueError(f"device {name!r} is not available: {torch.cuda.device_count()} GPU here")
+    if device.type not in ("cpu", "cuda"):
+        raise ValueError(f"device {name!r} is not supported; write cpu, cuda or cuda:0")
+    return device
 
 
 def describe(device: torch.device, plugins: Iterable[Path] = ()) -> dict[str, str | int | bool]:

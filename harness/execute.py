@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import sys
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -17,8 +19,9 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
+from harness.record import record
 from harness.registry import Registry
-from harness.run import Run, record
+from harness.run import Run
 from harness.spec import RunSpec
 from harness.store import Store
 
@@ -92,20 +95,28 @@ def _in_parallel(
         reports: Queue[Report | None] = manager.Queue()
         listener = Thread(target=bars.listen, args=(reports,))
         listener.start()
+        pool = ProcessPoolExecutor(
+            jobs,
+            mp_context=context,
+            initializer=_begin,
+            initargs=(store.folder, registry.plugins, reports),
+        )
         try:
-            with ProcessPoolExecutor(
-                jobs,
-                mp_context=context,
-                initializer=_begin,
-                initargs=(store.folder, registry.plugins, reports),
-            ) as pool:
-                futures: dict[Future[str], RunSpec] = {pool.submit(_work, s): s for s in todo}
-                for future in as_completed(futures):
-                    made[futures[future]] = future.result()
-                    bars.finish(futures[future], future.result())
+            futures: dict[Future[str], RunSpec] = {pool.submit(_work, s): s for s in todo}
+            for future in as_completed(futures):
+                made[futures[future]] = future.result()
+                bars.finish(futures[future], future.result())
+        except BrokenProcessPool:
+            raise ChildProcessError(
+                "a worker process died (out of memory?); the same command goes on from here"
+            ) from None
         finally:
             reports.put(None)
             listener.join()
+            if len(made) < len(todo):  # stopped: what runs still goes on from its checkpoint
+                for process in (pool._processes or {}).values():
+                    process.terminate()
+            pool.shutdown(cancel_futures=True)
     return made
 
 
@@ -114,6 +125,7 @@ _worker: dict[str, Any] = {}
 
 
 def _begin(folder: Path, plugins: Sequence[Path], reports: Queue[Report | None]) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends a worker at once, without a word
     torch.set_num_threads(1)
     _worker.update(store=Store(folder), registry=Registry(plugins), reports=reports)
 

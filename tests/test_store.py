@@ -14,8 +14,9 @@ from torch import Tensor
 
 from harness import checkpoint
 from harness.episode import Episode
+from harness.record import record
 from harness.registry import Registry
-from harness.run import Run, record
+from harness.run import Run
 from harness.spec import RunSpec
 from harness.store import COLUMNS, Record, Store, curves, table
 from harness.task import Task

@@ -10,7 +10,9 @@ from harness import cli
 @click.command("suite")
 @click.argument("name")
 @click.option("--seeds", type=click.IntRange(min=1), help="Seeds 0 to N - 1, not the suite's own.")
-@click.option("--timesteps", type=int, help="Data-time of every run, not the suite's own.")
+@click.option(
+    "--timesteps", type=int, help="Data-time, not the suite's own; runs of one episode stay so."
+)
 @click.option("--device", help="cpu, cuda or cuda:0, not the suite's own.")
 @cli.results
 @cli.plugins
@@ -50,9 +52,14 @@ def command(
         specs, figures = registry.make("figure", name).runs(registry), (name,)
     else:
         raise unknown("suite", name, registry.names("suite") + registry.names("figure"))
-    changes = {"timesteps": timesteps, "device": device}
-    changes = {field: value for field, value in changes.items() if value is not None}
-    specs = [replace(spec, **changes) for spec in specs]
+    specs = [
+        replace(
+            spec,
+            device=device or spec.device,
+            timesteps=spec.timesteps if timesteps is None or spec.timesteps == 1 else timesteps,
+        )
+        for spec in specs
+    ]
     if seeds:
         specs = [replace(spec, seed=seed) for seed in range(seeds) for spec in specs]
     code = cli.make(list(dict.fromkeys(specs)), store, registry, jobs)

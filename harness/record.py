@@ -1,0 +1,80 @@
+"""A run written down as it goes: resumed, checkpointed, and closed with its status."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+
+from harness import checkpoint, environment
+from harness.registry import Registry
+from harness.run import DivergenceError, Run
+from harness.spec import RunSpec
+from harness.store import Row, Store, Writer
+
+CHECKPOINT_SECONDS = 20.0
+
+Progress = Callable[[int, str], None]
+"""Told how many timesteps are done, and a word on how it goes."""
+
+
+def record(spec: RunSpec, registry: Registry, store: Store, progress: Progress) -> str:
+    """Run a spec, or go on with it, and record it as it goes; return its status.
+
+    A run that raises is recorded as failed, one whose loss is no longer a number as diverged.
+    """
+    with store.open(spec) as writer:
+        there = store.record(spec)
+        if there and there.finished:
+            return there.status
+        run = Run(spec, registry)
+        path = store.checkpoint(spec)
+        resumed = checkpoint.load(path, spec.id)
+        if there and resumed:
+            run.load_state_dict(resumed)
+            writer.append("resumed", {"timesteps": run.done["timesteps"]})
+        else:
+            writer.append("run", _header(run, registry))
+        end = _follow(run, writer, store, progress)
+        writer.append("end", end)
+        path.unlink(missing_ok=True)
+        return str(end["status"])
+
+
+def _follow(run: Run, writer: Writer, store: Store, progress: Progress) -> Row:
+    """Write down what a run yields, to its end; return the closing row."""
+    saved = time.monotonic()
+    try:
+        for kind, row in run.train():
+            writer.append(kind, row)
+            if kind == "curve":
+                progress(min(row["timesteps"], run.spec.timesteps), _word(run, row))
+                if time.monotonic() - saved > CHECKPOINT_SECONDS:
+                    checkpoint.save(store.checkpoint(run.spec), run.spec.id, run.state_dict())
+                    saved = time.monotonic()
+        return {"status": "complete", "error": None, **run.summary()}
+    except DivergenceError as error:
+        return {"status": "diverged", "error": str(error), **run.peaks}
+    except Exception as error:
+        return {"status": "failed", "error": f"{type(error).__name__}: {error}", **run.peaks}
+
+
+def _word(run: Run, row: Row) -> str:
+    level = "".join(f" {k[-1].upper()}={row[k]}" for k in ("level_n", "level_r") if k in row)
+    return f"{row['bits']:.3f} bits{level}"
+
+
+def _header(run: Run, registry: Registry) -> Row:
+    spec = run.spec
+    return {
+        "id": spec.id,
+        "spec": asdict(spec),
+        "options": {
+            kind: registry.options(kind, getattr(spec, kind))
+            for kind in ("task", "trainer", "model")
+        },
+        "parameters": sum(p.numel() for p in run.trainer.parameters()),
+        "unit": run.task.unit,
+        **run.task.provenance(),
+        **environment.describe(run.device, registry.plugins),
+    }
