@@ -61,7 +61,7 @@ def _follow(run: Run, writer: Writer, store: Store, progress: Progress) -> Row:
 
 def _word(run: Run, row: Row) -> str:
     level = "".join(f" {k[-1].upper()}={row[k]}" for k in ("level_n", "level_r") if k in row)
-    return f"{row['bits']:.3f} bits{level}"
+    return level if row["bits"] is None else f"{row['bits']:.3f} bits{level}"
 
 
 def _header(run: Run, registry: Registry) -> Row:

@@ -92,14 +92,15 @@ class Record:
         last = self.curve[-1] if self.curve else {}
         known = {**asdict(self.spec), **self.header, **last, **self.end}
         timesteps, seconds = last.get("timesteps", 0), last.get("seconds", 0.0)
-        tail = [r["bits"] for r in self.curve if r["timesteps"] > 0.9 * self.spec.timesteps]
+        scored = [r for r in self.curve if r["bits"] is not None]
+        tail = [r["bits"] for r in scored if r["timesteps"] > 0.9 * self.spec.timesteps]
         best = min((r["bits"] for r in self.validation), default=math.nan)
         known |= {
             "run_id": self.spec.id,
             "T": self.spec.T,
             "status": self.status,
             "timesteps": timesteps,
-            "bits": sum(tail) / len(tail) if tail else last.get("bits"),
+            "bits": sum(tail) / len(tail) if tail else (scored or [{}])[-1].get("bits"),
             "throughput": timesteps * self.spec.batch / seconds if seconds else None,
             "flops_per_timestep": last["flops"] / timesteps if timesteps else None,
             "flops_per_update": last["flops"] / last["updates"] if timesteps else None,

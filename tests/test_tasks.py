@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from dataclasses import replace
 from itertools import islice, pairwise
 from pathlib import Path
 
@@ -266,3 +267,17 @@ def test_a_named_corpus_is_read_from_a_folder_and_its_checksum_is_held(
     (tmp_path / "ptb.test.txt").write_text("something else", encoding="utf-8")
     with pytest.raises(ValueError, match="damaged"):
         _corpus.load("ptb")
+
+
+def test_a_stretch_in_which_nothing_is_asked_solves_no_level(registry: Registry) -> None:
+    """With few rows a stretch can be silent: its loss is zero, and that is no success."""
+    from harness.run import Run
+    from harness.spec import RunSpec
+
+    spec = RunSpec(
+        task="plain_copy(average=1, start=40)", trainer="tbptt(T=2)", model="lstm(hidden=2)",
+        batch=1, timesteps=400,
+    )  # fmt: skip
+    for seed in range(5):
+        run = Run(replace(spec, seed=seed), registry)
+        assert [row["level_n"] for kind, row in run.train() if kind == "curve"][-1] == 0

@@ -10,9 +10,7 @@ from harness import cli
 @click.command("suite")
 @click.argument("name")
 @click.option("--seeds", type=click.IntRange(min=1), help="Seeds 0 to N - 1, not the suite's own.")
-@click.option(
-    "--timesteps", type=int, help="Data-time, not the suite's own; runs of one episode stay so."
-)
+@click.option("--timesteps", type=int, help="Data-time of every run that learns.")
 @click.option("--device", help="cpu, cuda or cuda:0, not the suite's own.")
 @cli.results
 @cli.plugins
