@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import time
 import weakref
 from dataclasses import dataclass
@@ -92,7 +91,7 @@ def peak_memory_bytes(trainer: Trainer, episode: Episode) -> int:
 def _rehearse(trainer: Trainer, episode: Episode) -> None:
     """Let a copy of the trainer fill gradients for an episode, and drop them."""
     with torch.random.fork_rng(devices=[]):
-        twin = copy.deepcopy(trainer)
+        twin = trainer.twin()
         for _ in twin.gradients(episode):
             twin.zero_grad(set_to_none=True)
 

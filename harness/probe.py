@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 import torch
@@ -22,14 +21,14 @@ def probe(trainer: Trainer, episode: Episode) -> dict[str, Any]:
 
     On a stream the truth ends where the episode's stretch ends, and so does "true" here.
     """
-    twin = copy.deepcopy(trainer)
+    twin = trainer.twin()
     with torch.random.fork_rng(devices=[]):
         twin.zero_grad(set_to_none=True)
         for _ in twin.gradients(episode):
             pass  # never stepped, never cleared: .grad adds up
     estimate = _flat([p.grad for p in twin.model.parameters()])
 
-    twin = copy.deepcopy(trainer)
+    twin = trainer.twin()
     twin.zero_grad(set_to_none=True)
     boundaries, losses = [], []
     h = twin.boundary(episode).requires_grad_()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from typing import Any, TypeAlias
+from typing import Any, Self, TypeAlias
 
 from torch import Tensor, nn
 
@@ -55,6 +56,10 @@ class Trainer(nn.Module, ABC):
     def phase(self) -> str:
         """What the method is doing, where that changes its cost (dni: "warm-up", then "")."""
         return ""
+
+    def twin(self) -> Self:
+        """A copy to rehearse with: weights and state of its own, the loss (and its task) shared."""
+        return copy.deepcopy(self, {id(self.loss): self.loss})
 
     def boundary(self, window: Episode) -> Tensor:
         """The state (B, d_state) that enters a window: zero, or carried over; a leaf of its own."""
