@@ -18,7 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         code = _refuse(error.format_message())
     except ValueError as error:
         code = _refuse(str(error))
-    except ChildProcessError as error:
+    except OSError as error:  # a full disk, a worker that died: recorded rows are whole
         print(f"sgbench: {error}", file=sys.stderr)
         code = 1
     except (click.Abort, KeyboardInterrupt):

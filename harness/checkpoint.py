@@ -8,15 +8,21 @@ from typing import Any
 
 import torch
 
+from harness.store import RecordingError
+
 
 def save(path: Path, run_id: str, state: dict[str, Any]) -> None:
-    """Write a checkpoint beside the old one, then put it in its place."""
+    """Write a checkpoint beside the old one, then put it in its place; RecordingError if not."""
     new = path.with_suffix(".new")
-    with new.open("wb") as file:
-        torch.save({"run_id": run_id, **state}, file)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)
+    try:
+        with new.open("wb") as file:
+            torch.save({"run_id": run_id, **state}, file)
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(path)
+    except (OSError, RuntimeError) as error:  # torch's writer turns a full disk into the latter
+        new.unlink(missing_ok=True)
+        raise RecordingError(f"cannot write checkpoint {path}: {error}") from None
 
 
 def load(path: Path, run_id: str) -> dict[str, Any] | None:

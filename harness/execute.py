@@ -44,21 +44,24 @@ def execute(
     if jobs is None:
         jobs = 1 if any(spec.device != "cpu" for spec in todo) else os.cpu_count() or 1
     with Bars(todo, len(unique)) as bars:
-        made = _alone(todo, store, registry, bars) if min(jobs, len(todo)) < 2 else {}
-        made = made or _in_parallel(todo, store, registry, bars, jobs)
+        if min(jobs, len(todo)) < 2:
+            made = _alone(todo, store, registry, bars)
+        else:
+            made = _in_parallel(todo, store, registry, bars, jobs)
     return {spec: made.get(spec, "found") for spec in unique}
 
 
 def check(specs: Sequence[RunSpec], registry: Registry) -> None:
     """Build each run once, seeds apart, so that a bad one is refused before the first starts."""
     for spec in dict.fromkeys(replace(spec, seed=0, probe=0) for spec in specs):
-        Run(spec, registry)
+        run = Run(spec, registry)
+        next(run.task.validation(spec.batch))  # a text may be too short for the batch
 
 
 def _finished(spec: RunSpec, store: Store, registry: Registry) -> bool:
     """Whether the store holds the result; ValueError where it was made with other defaults."""
     there = store.record(spec)
-    if there is None or not there.finished:
+    if there is None or not (there.finished or store.checkpoint(spec).exists()):
         return False
     for kind, recorded in there.header["options"].items():
         now = registry.options(kind, getattr(spec, kind))
@@ -68,7 +71,7 @@ def _finished(spec: RunSpec, store: Store, registry: Registry) -> bool:
                     f"{spec.label} is recorded with {name}={value!r}, which is now "
                     f"{now[name]!r}; give another --results folder"
                 )
-    return True
+    return there.finished
 
 
 def _alone(
@@ -87,8 +90,6 @@ def _in_parallel(
     todo: Sequence[RunSpec], store: Store, registry: Registry, bars: Bars, jobs: int
 ) -> dict[RunSpec, str]:
     """Each run in one of `jobs` processes of one thread."""
-    if not todo:
-        return {}
     context = multiprocessing.get_context("spawn")
     made: dict[RunSpec, str] = {}
     with context.Manager() as manager:

@@ -10,7 +10,7 @@ from harness import checkpoint, environment
 from harness.registry import Registry
 from harness.run import DivergenceError, Run
 from harness.spec import RunSpec
-from harness.store import Row, Store, Writer
+from harness.store import RecordingError, Row, Store, Writer
 
 CHECKPOINT_SECONDS = 20.0
 
@@ -55,6 +55,8 @@ def _follow(run: Run, writer: Writer, store: Store, progress: Progress) -> Row:
         return {"status": "complete", "error": None, **run.summary()}
     except DivergenceError as error:
         return {"status": "diverged", "error": str(error), **run.peaks}
+    except RecordingError:
+        raise
     except Exception as error:
         return {"status": "failed", "error": f"{type(error).__name__}: {error}", **run.peaks}
 

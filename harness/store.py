@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import math
@@ -151,11 +152,16 @@ class Store:
         return self.folder / "runs" / f"{spec.id}.jsonl"
 
 
+class RecordingError(OSError):
+    """A record or checkpoint cannot be written; what was written before is whole."""
+
+
 class Writer:
     """The open end of a record. Every row is on the disk when append() returns."""
 
     def __init__(self, path: Path) -> None:
-        self._file = path.open("ab+")
+        self._path = path
+        self._file = path.open("ab+", buffering=0)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -177,9 +183,12 @@ class Writer:
         self._file.close()
 
     def _write(self, line: bytes) -> None:
-        self._file.write(line)
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        try:
+            if os.write(self._file.fileno(), line) < len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise RecordingError(f"cannot write {self._path}: {error.strerror}") from None
 
     def _ends_in_newline(self) -> bool:
         self._file.seek(-1, os.SEEK_END)

@@ -40,7 +40,7 @@ class Sg(SyntheticGradientTrainer):
         layers: int = 1,
         optimiser: Literal["sgd", "adam"] = "sgd",
         lr: float = 3e-2,
-        clip: float = 1.0,
+        clip: float = 0.3,
     ) -> None:
         super().__init__(
             model, loss, T=T, scale=scale, hidden=hidden, layers=layers,

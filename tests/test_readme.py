@@ -1,0 +1,106 @@
+"""What the documents say is so: the tree, the columns, the example, the commands."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+import pandas as pd
+import pytest
+
+from harness.__main__ import main
+from harness.cli import sgbench
+from harness.registry import Registry
+from harness.store import COLUMNS, Store, table
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+COLUMN_GUIDE = (ROOT / "results" / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
+
+
+def test_the_tree_names_every_file_and_no_other() -> None:
+    tree = next(block for block in blocks("") if block.startswith("harness/\n"))
+    named = set(re.findall(r"\w+\.py", tree))
+    there = {
+        path.name
+        for package in ("harness", "tasks", "plots")
+        for path in (ROOT / package).rglob("*.py")
+        if path.name != "__init__.py"
+    }
+    assert named == there
+
+
+def test_every_column_is_defined() -> None:
+    for column in COLUMNS:
+        assert f"`{column}`" in COLUMN_GUIDE, column
+
+
+def test_methods_and_tasks_are_all_in_the_tables(registry: Registry) -> None:
+    for kind in ("trainer", "task"):
+        for name in registry.names(kind):
+            assert re.search(rf"^\| `{name}[(`]", README, flags=re.MULTILINE), name
+
+
+def test_the_trainer_shown_runs_as_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (source,) = blocks("python")
+    (tmp_path / "patient.py").write_text(source, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    shown = next(line for line in README.splitlines() if "--plugin patient.py" in line)
+    arguments = [word.strip('"') for word in re.findall(r'"[^"]*"|\S+', shown)][1:]
+    arguments[arguments.index("--timesteps") + 1] = "60"
+    with pytest.raises(SystemExit) as stop:
+        main([*arguments, "--jobs", "1"])
+    assert stop.value.code == 0
+    frame = table(Store(tmp_path / "results" / "local").records())
+    assert set(frame["trainer"]) == {"tbptt(T=3)", "patient(T=3)"}
+    assert (frame["status"] == "complete").all()
+
+
+def test_the_trainer_shown_is_short() -> None:
+    (source,) = blocks("python")
+    body = source[source.index("import torch") :]
+    assert len([line for line in body.splitlines() if line.strip()]) <= 15
+
+
+@pytest.mark.parametrize(
+    "line", [line for line in README.splitlines() if line.startswith("sgbench ")]
+)
+def test_every_command_shown_is_one(line: str) -> None:
+    _, name, *arguments = [word.strip('"') for word in re.findall(r'"[^"]*"|\S+', line)]
+    context = click.Context(sgbench)
+    command = sgbench.get_command(context, name)
+    assert command is not None
+    command.make_context(name, arguments, parent=context)
+
+
+def test_recorded_results_are_whole_and_of_one_clean_commit() -> None:
+    frame = table(Store(ROOT / "results" / "quick").records())
+    assert len(frame) >= 56
+    assert (frame["status"] == "complete").all()
+    assert not frame["dirty"].any()
+    assert frame["commit"].nunique() == 1
+
+
+def test_numbers_in_the_readme_are_those_of_the_recorded_runs() -> None:
+    """Every cell of the tables that it prints comes out of the records again."""
+    from harness.comparison import comparison
+
+    printed = comparison(Store(ROOT / "results" / "quick").records())
+    for line in printed.splitlines():
+        assert line in README, line
+
+
+def test_recorded_results_stay_small() -> None:
+    total = sum(path.stat().st_size for path in (ROOT / "results").rglob("*.jsonl")
+                if "local" not in path.parts)  # fmt: skip
+    assert 0 < total < 5_000_000
+
+
+def test_pandas_reads_a_record_as_it_stands() -> None:
+    path = next((ROOT / "results" / "quick" / "runs").glob("*.jsonl"))
+    assert {"run", "curve", "end"} <= set(pd.read_json(path, lines=True)["kind"])
