@@ -149,3 +149,23 @@ def test_an_interval_holds_its_median_and_narrows_with_seeds() -> None:
     assert interval([4.0, 4.0]).said(0) == "4 [4, 4]"
     assert interval([1, 2, 3]) == interval([1, 2, 3])
     assert interval([float("nan"), 3.0]).median == 3
+
+
+def test_an_installed_package_joins_in_by_entry_point(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from importlib.metadata import EntryPoint, EntryPoints
+
+    text = '"""Mine, from afar."""\nfrom harness.trainers.tbptt import Tbptt\n'
+    text += "class Mine(Tbptt):\n    '''Mine.'''\n"
+    plugin(tmp_path, text, "some_package.py")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    point = EntryPoint("afar", "some_package:Mine", "sgbench.trainers")
+
+    def entry_points(group: str) -> EntryPoints:
+        return EntryPoints([point] if group == point.group else [])
+
+    monkeypatch.setattr("harness.registry.entry_points", entry_points)
+    registry = Registry()
+    assert registry.entry("trainer", "afar").summary == "Mine, from afar"
+    assert registry.entry("trainer", "afar").load().__name__ == "Mine"
