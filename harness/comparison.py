@@ -7,6 +7,7 @@ from itertools import groupby
 from harness.figure import ordered
 from harness.statistics import interval
 from harness.store import Record, Row
+from harness.table import summary
 
 COLUMNS = ("trainer", "seeds", "score", "bits", "updates", "seconds", "GFLOP", "held kB", "peak kB")
 
@@ -36,9 +37,9 @@ def _setting(record: Record) -> str:
 def _section(setting: str, records: list[Record]) -> str:
     trainers = ordered(record.spec.trainer for record in records)
     lines = [_line(t, [r for r in records if r.spec.trainer == t]) for t in trainers]
-    summary = records[0].summary()
-    levels = summary["t_task"] is not None
-    score = "T_task of the level solved, timesteps" if levels else "test, " + summary["unit"]
+    first = summary(records[0])
+    levels = first["t_task"] is not None
+    score = "T_task of the level solved, timesteps" if levels else f"test, {first['unit']}"
     widths = [max(len(row[i]) for row in (COLUMNS, *lines)) for i in range(len(COLUMNS))]
 
     def ruled(row: tuple[str, ...]) -> str:
@@ -46,12 +47,12 @@ def _section(setting: str, records: list[Record]) -> str:
                         for i, (cell, w) in enumerate(zip(row, widths, strict=True)))  # fmt: skip
         return "  ".join((first, *rest)).rstrip()
 
-    heading = f"{setting}\nscore: {score}; bits: {summary['unit']}, training, last tenth"
+    heading = f"{setting}\nscore: {score}; bits: {first['unit']}, training, last tenth"
     return "\n".join((heading, "", ruled(COLUMNS), *map(ruled, lines)))
 
 
 def _line(trainer: str, records: list[Record]) -> tuple[str, ...]:
-    done = [r.summary() for r in records if r.status == "complete"]
+    done = [summary(r) for r in records if r.status == "complete"]
     seeds = str(len(done)) if len(done) == len(records) else f"{len(done)} of {len(records)}"
     if not done:
         return (trainer, seeds, *["–"] * (len(COLUMNS) - 2))

@@ -1,35 +1,20 @@
-"""Records: append-only files while running, one tidy table out."""
+"""Records: append-only files, whole whatever happens to the run."""
 
 from __future__ import annotations
 
 import errno
 import fcntl
 import json
-import math
 import os
 import tempfile
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from harness.spec import RunSpec
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 Row = dict[str, Any]
-
-COLUMNS = (
-    "run_id", "task", "trainer", "T", "model", "seed", "status", "batch", "lr", "clip", "device",
-    "timesteps", "updates", "seconds", "throughput", "flops", "flops_per_timestep",
-    "flops_per_update", "activation_bytes", "peak_memory_bytes", "parameters", "bits", "unit",
-    "level_n", "level_r", "t_task", "validation_bits", "test_bits", "error",
-    "corpus", "corpus_sha256", "convention", "options",
-    "commit", "dirty", "python", "torch", "machine", "processor", "threads", "date", "plugins",
-)  # fmt: skip
-"""The tidy table's, in order; results/README.md defines each, with its unit."""
 
 FINISHED = ("complete", "diverged")
 """The states in which a run is not taken up again: either is its result."""
@@ -88,28 +73,6 @@ class Record:
         """Whether the run has its result."""
         return self.status in FINISHED
 
-    def summary(self) -> Row:
-        """One row of the tidy table."""
-        last = self.curve[-1] if self.curve else {}
-        known = {**asdict(self.spec), **self.header, **last, **self.end}
-        timesteps, seconds = last.get("timesteps", 0), last.get("seconds", 0.0)
-        scored = [r for r in self.curve if r["bits"] is not None]
-        tail = [r["bits"] for r in scored if r["timesteps"] > 0.9 * self.spec.timesteps]
-        best = min((r["bits"] for r in self.validation), default=math.nan)
-        known |= {
-            "run_id": self.spec.id,
-            "T": self.spec.T,
-            "status": self.status,
-            "timesteps": timesteps,
-            "bits": sum(tail) / len(tail) if tail else (scored or [{}])[-1].get("bits"),
-            "throughput": timesteps * self.spec.batch / seconds if seconds else None,
-            "flops_per_timestep": last["flops"] / timesteps if timesteps else None,
-            "flops_per_update": last["flops"] / last["updates"] if timesteps else None,
-            "validation_bits": None if math.isnan(best) else best,
-            "options": json.dumps(self.header.get("options", {}), sort_keys=True),
-        }
-        return {column: known.get(column) for column in COLUMNS}
-
 
 class Store:
     """A results folder: runs/ holds a record per run, checkpoints/ what they can go on from."""
@@ -135,7 +98,7 @@ class Store:
         return Record.read(path) if path.exists() else None
 
     def records(self) -> list[Record]:
-        """Every record in the folder, in the order of the tidy table."""
+        """Every record in the folder, by task, trainer and seed."""
         paths = sorted((self.folder / "runs").glob("*.jsonl"))
         read = [record for path in paths if (record := Record.read(path))]
         return sorted(read, key=lambda r: (r.spec.task, r.spec.trainer, r.spec.seed, r.spec.id))
@@ -193,30 +156,3 @@ class Writer:
     def _ends_in_newline(self) -> bool:
         self._file.seek(-1, os.SEEK_END)
         return self._file.read(1) == b"\n"
-
-
-def table(records: list[Record]) -> pd.DataFrame:
-    """The tidy table: one row per run, whatever its status."""
-    import pandas as pd
-
-    frame = pd.DataFrame([record.summary() for record in records], columns=list(COLUMNS))
-    whole = ["T", "timesteps", "updates", "flops", "activation_bytes", "peak_memory_bytes"]
-    whole += ["parameters", "level_n", "level_r", "t_task", "threads"]
-    return frame.astype(dict.fromkeys(whole, "Int64"))
-
-
-def curves(records: list[Record], kind: str = "curve") -> pd.DataFrame:
-    """Rows along training, one per recorded point, with the run's spec beside each.
-
-    kind: "curve", "validation" or "probes"
-    """
-    import pandas as pd
-
-    def rows() -> Iterator[Row]:
-        for record in records:
-            about = {"run_id": record.spec.id, **asdict(record.spec), "T": record.spec.T}
-            del about["timesteps"]
-            for row in getattr(record, kind):
-                yield {**about, "status": record.status, **row}
-
-    return pd.DataFrame(rows())

@@ -12,6 +12,7 @@ from harness.registry import Registry
 from harness.spec import RunSpec
 from harness.store import Record
 from harness.suites import quick
+from harness.table import summary
 from plots import _shared
 
 MEASURES = (
@@ -28,7 +29,7 @@ class ActivationBytes(Figure):
 
     def draw(self, records: Sequence[Record]) -> Drawing:
         groups = _shared.completed(records, lambda r: r.spec.timesteps == 1)
-        frame = pd.DataFrame([record.summary() for group in groups for record in group])
+        frame = pd.DataFrame([summary(record) for group in groups for record in group])
         labels = ordered(frame["trainer"])
         look = styles(labels)
         lengths = sorted(frame["timesteps"].unique())

@@ -13,6 +13,7 @@ from harness.registry import Registry
 from harness.spec import RunSpec
 from harness.store import Record
 from harness.suites import quick
+from harness.table import summary
 from plots import _shared
 
 MEASURES = (
@@ -34,7 +35,7 @@ class Costs(Figure):
         groups = _shared.completed(records, _shared.trained)
         drawing, grid = _shared.panels(len(groups), len(MEASURES))
         for row, group in zip(grid, groups, strict=True):
-            frame = pd.DataFrame([record.summary() for record in group])
+            frame = pd.DataFrame([summary(record) for record in group])
             labels = ordered(frame["trainer"])
             for axes, (column, unit, label) in zip(row, MEASURES, strict=True):
                 sns.barplot(

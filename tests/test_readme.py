@@ -12,7 +12,8 @@ import pytest
 from harness.__main__ import main
 from harness.cli import sgbench
 from harness.registry import Registry
-from harness.store import COLUMNS, Store, table
+from harness.store import Store
+from harness.table import COLUMNS, table
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -20,7 +21,8 @@ COLUMN_GUIDE = (ROOT / "results" / "README.md").read_text(encoding="utf-8")
 
 
 def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
+    found = re.findall(r"^```(\w*)\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
+    return [body for named, body in found if named == language]
 
 
 def test_the_tree_names_every_file_and_no_other() -> None:
@@ -78,9 +80,10 @@ def test_every_command_shown_is_one(line: str) -> None:
     command.make_context(name, arguments, parent=context)
 
 
-def test_recorded_results_are_whole_and_of_one_clean_commit() -> None:
-    frame = table(Store(ROOT / "results" / "quick").records())
-    assert len(frame) >= 56
+@pytest.mark.parametrize(("folder", "runs"), [("quick", 56), ("clipping", 10)])
+def test_recorded_results_are_whole_and_of_one_clean_commit(folder: str, runs: int) -> None:
+    frame = table(Store(ROOT / "results" / folder).records())
+    assert len(frame) == runs
     assert (frame["status"] == "complete").all()
     assert not frame["dirty"].any()
     assert frame["commit"].nunique() == 1

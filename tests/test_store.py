@@ -18,7 +18,8 @@ from harness.record import record
 from harness.registry import Registry
 from harness.run import Run
 from harness.spec import RunSpec
-from harness.store import COLUMNS, Record, Store, curves, table
+from harness.store import Record, Store
+from harness.table import COLUMNS, curves, summary, table
 from harness.task import Task
 
 SPEC = RunSpec(task="plain_copy(bits=2)", trainer="tbptt(T=2)", model="lstm(hidden=4)", batch=2)
@@ -233,5 +234,5 @@ def test_bits_are_the_mean_of_the_last_tenth() -> None:
     found = Record(SPEC, {"parameters": 1})
     budget = SPEC.timesteps
     found.curve = [row(budget // 10 * i) | {"bits": float(i)} for i in range(1, 11)]
-    assert found.summary()["bits"] == 10
-    assert found.summary()["flops_per_timestep"] == 7 / budget
+    assert summary(found)["bits"] == 10
+    assert summary(found)["flops_per_timestep"] == 7 / budget

@@ -1,0 +1,74 @@
+"""The tidy table: what the records say, a row a run or a row a point."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from harness.store import Record, Row
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMNS = (
+    "run_id", "task", "trainer", "T", "model", "seed", "status", "batch", "lr", "clip", "device",
+    "timesteps", "updates", "seconds", "throughput", "flops", "flops_per_timestep",
+    "flops_per_update", "activation_bytes", "peak_memory_bytes", "parameters", "bits", "unit",
+    "level_n", "level_r", "t_task", "validation_bits", "test_bits", "error",
+    "corpus", "corpus_sha256", "convention", "options",
+    "commit", "dirty", "python", "torch", "machine", "processor", "threads", "date", "plugins",
+)  # fmt: skip
+"""The tidy table's, in order; results/README.md defines each, with its unit."""
+
+
+def summary(record: Record) -> Row:
+    """One row of the tidy table."""
+    last = record.curve[-1] if record.curve else {}
+    known = {**asdict(record.spec), **record.header, **last, **record.end}
+    timesteps, seconds = last.get("timesteps", 0), last.get("seconds", 0.0)
+    scored = [r for r in record.curve if r["bits"] is not None]
+    tail = [r["bits"] for r in scored if r["timesteps"] > 0.9 * record.spec.timesteps]
+    best = min((r["bits"] for r in record.validation), default=math.nan)
+    known |= {
+        "run_id": record.spec.id,
+        "T": record.spec.T,
+        "status": record.status,
+        "timesteps": timesteps,
+        "bits": sum(tail) / len(tail) if tail else (scored or [{}])[-1].get("bits"),
+        "throughput": timesteps * record.spec.batch / seconds if seconds else None,
+        "flops_per_timestep": last["flops"] / timesteps if timesteps else None,
+        "flops_per_update": last["flops"] / last["updates"] if timesteps else None,
+        "validation_bits": None if math.isnan(best) else best,
+        "options": json.dumps(record.header.get("options", {}), sort_keys=True),
+    }
+    return {column: known.get(column) for column in COLUMNS}
+
+
+def table(records: list[Record]) -> pd.DataFrame:
+    """The tidy table: one row per run, whatever its status."""
+    import pandas as pd
+
+    frame = pd.DataFrame([summary(record) for record in records], columns=list(COLUMNS))
+    whole = ["T", "timesteps", "updates", "flops", "activation_bytes", "peak_memory_bytes"]
+    whole += ["parameters", "level_n", "level_r", "t_task", "threads"]
+    return frame.astype(dict.fromkeys(whole, "Int64"))
+
+
+def curves(records: list[Record], kind: str = "curve") -> pd.DataFrame:
+    """Rows along training, one per recorded point, with the run's spec beside each.
+
+    kind: "curve", "validation" or "probes"
+    """
+    import pandas as pd
+
+    def rows() -> Iterator[Row]:
+        for record in records:
+            about = {"run_id": record.spec.id, **asdict(record.spec), "T": record.spec.T}
+            del about["timesteps"]
+            for row in getattr(record, kind):
+                yield {**about, "status": record.status, **row}
+
+    return pd.DataFrame(rows())
