@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from harness import cli
@@ -23,19 +25,12 @@ from harness import cli
 def command(
     task: str,
     trainers: tuple[str, ...],
-    model: str,
-    batch: int,
-    lr: float,
-    clip: float,
-    corpus: str | None,
-    device: str,
-    timesteps: int,
     seed: int | None,
     seeds: int | None,
-    probe: int,
     results: str,
     plugin: tuple[str, ...],
     jobs: int | None,
+    **setting: Any,
 ) -> None:
     """Train a model on TASK with every TRAINER, record it, and print the comparison.
 
@@ -44,25 +39,10 @@ def command(
                   --model "lstm(hidden=64)" --batch 32 --timesteps 30000 --lr 0.003 --seeds 3
     """
     from harness.registry import Registry
-    from harness.spec import RunSpec
     from harness.store import Store
 
     if seed is not None and seeds is not None:
         raise ValueError("give --seed or --seeds, not both")
-    specs = [
-        RunSpec(
-            task=cli.with_corpus(task, corpus),
-            trainer=trainer,
-            model=model,
-            seed=each,
-            batch=batch,
-            lr=lr,
-            clip=clip,
-            timesteps=timesteps,
-            device=device,
-            probe=probe,
-        )
-        for each in (range(seeds) if seeds else [seed or 0])
-        for trainer in trainers
-    ]
+    asked = range(seeds) if seeds else [seed or 0]
+    specs = [spec for each in asked for spec in cli.runs(task, trainers, seed=each, **setting)]
     raise SystemExit(cli.make(specs, Store(results), Registry(plugin), jobs))
