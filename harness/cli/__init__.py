@@ -109,14 +109,15 @@ def setting(function: F) -> F:
     return function
 
 
-def with_corpus(task: str, corpus: str | None) -> str:
-    """A task's call, on the text that --corpus names."""
+def runs(task: str, trainers: Sequence[str], *, corpus: str | None, **fields: Any) -> list[RunSpec]:
+    """A run of every trainer on a task; --corpus takes the place of the text that char_lm names."""
     from harness.call import Call
+    from harness.spec import RunSpec
 
     call = Call.parse(task)
-    if corpus is None or call.name != "char_lm":
-        return task
-    return str(Call(call.name, dict(sorted({**call.options, "corpus": corpus}.items()))))
+    if corpus is not None and call.name == "char_lm":
+        call = Call(call.name, dict(sorted({**call.options, "corpus": corpus}.items())))
+    return [RunSpec(task=str(call), trainer=trainer, **fields) for trainer in trainers]
 
 
 def make(specs: list[RunSpec], store: Store, registry: Registry, processes: int | None) -> int:

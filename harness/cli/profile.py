@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from harness import cli
@@ -19,18 +21,7 @@ from harness import cli
 @cli.plugins
 @cli.data
 def command(
-    task: str,
-    trainers: tuple[str, ...],
-    model: str,
-    batch: int,
-    lr: float,
-    clip: float,
-    corpus: str | None,
-    device: str,
-    timesteps: int,
-    seed: int,
-    results: str,
-    plugin: tuple[str, ...],
+    task: str, trainers: tuple[str, ...], results: str, plugin: tuple[str, ...], **setting: Any
 ) -> None:
     """Measure what every TRAINER costs on TASK: FLOPs, memory, time, in turns and in one process.
 
@@ -44,25 +35,11 @@ def command(
 
     from harness.profile import profile
     from harness.registry import Registry
-    from harness.spec import RunSpec
     from harness.store import Store
 
     torch.set_num_threads(1)
     store, registry = Store(results), Registry(plugin)
-    specs = [
-        RunSpec(
-            task=cli.with_corpus(task, corpus),
-            trainer=trainer,
-            model=model,
-            seed=seed,
-            batch=batch,
-            lr=lr,
-            clip=clip,
-            timesteps=timesteps,
-            device=device,
-        )
-        for trainer in trainers
-    ]
+    specs = cli.runs(task, trainers, **setting)
     frame = profile(specs, registry)
     store.create()
     frame.to_csv(store.folder / "profile.csv", index=False)
@@ -80,6 +57,5 @@ def command(
         ],
     }
     click.echo(type(frame)(shown).to_string(index=False))
-    click.echo(
-        f"\n{specs[0].model}, batch {batch}, {device}; written to {store.folder}/profile.csv"
-    )
+    about = f"{specs[0].model}, batch {specs[0].batch}, {specs[0].device}"
+    click.echo(f"\n{about}; also in {store.folder}/profile.csv")
