@@ -22,7 +22,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"sgbench: {error}", file=sys.stderr)
         code = 1
     except (click.Abort, KeyboardInterrupt):
-        print("sgbench: stopped; the same command goes on from here", file=sys.stderr)
+        print(
+            "sgbench: stopped; the same command goes on from the last checkpoints, seconds back",
+            file=sys.stderr,
+        )
         code = 130
     sys.exit(code or 0)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import weakref
+from collections.abc import Iterator
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
@@ -89,11 +90,25 @@ def peak_memory_bytes(trainer: Trainer, episode: Episode) -> int:
 
 
 def _rehearse(trainer: Trainer, episode: Episode) -> None:
-    """Let a copy of the trainer fill gradients for an episode, and drop them."""
+    """Let a copy of the trainer fill gradients for an episode, and drop them.
+
+    Off the clock, it is also where a trainer that breaks its promise is told so.
+    """
     with torch.random.fork_rng(devices=[]):
         twin = trainer.twin()
-        for _ in twin.gradients(episode):
+        losses = twin.gradients(episode)
+        if not isinstance(losses, Iterator):
+            raise TypeError(f"gradients() must yield losses, it returned {losses!r}")
+        updates = 0
+        for loss in losses:
+            if not isinstance(loss, Tensor):
+                raise TypeError(f"gradients() must yield the loss as a tensor, it yielded {loss!r}")
+            if all(parameter.grad is None for parameter in twin.model.parameters()):
+                raise RuntimeError("gradients() yielded without filling any .grad of the model")
             twin.zero_grad(set_to_none=True)
+            updates += 1
+        if not updates:
+            raise RuntimeError("gradients() yielded no loss for an episode")
 
 
 class HeldForBackward(saved_tensors_hooks):

@@ -40,10 +40,13 @@ def describe(device: torch.device, plugins: Iterable[Path] = ()) -> dict[str, st
         "processor": _processor(device),
         "threads": torch.get_num_threads(),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "plugins": " ".join(
-            f"{path.name}:{hashlib.sha256(path.read_bytes()).hexdigest()[:16]}" for path in plugins
-        ),
+        "plugins": " ".join(map(fingerprint, plugins)),
     }
+
+
+def fingerprint(path: Path) -> str:
+    """A plug-in file as records name it: with the first 16 digits of its SHA-256."""
+    return f"{path.name}:{hashlib.sha256(path.read_bytes()).hexdigest()[:16]}"
 
 
 @lru_cache

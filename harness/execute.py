@@ -19,6 +19,8 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
+from harness.call import Call
+from harness.environment import fingerprint
 from harness.record import record
 from harness.registry import Registry
 from harness.run import Run
@@ -30,24 +32,29 @@ Report = tuple[str, int, str]
 
 
 def execute(
-    specs: Iterable[RunSpec], store: Store, registry: Registry, jobs: int | None
+    specs: Iterable[RunSpec],
+    store: Store,
+    registry: Registry,
+    jobs: int | None,
+    *,
+    again: bool = False,
 ) -> dict[RunSpec, str]:
-    """Make every run that the store does not hold yet; return the status of each.
+    """Make every run that the store does not hold yet, or all of them again; return how each ended.
 
     Everything that a user can get wrong raises ValueError before anything is written. jobs:
     processes; None: one a core, and one alone on a GPU.
     """
     unique = list(dict.fromkeys(specs))
-    todo = [spec for spec in unique if not _finished(spec, store, registry)]
+    todo = [spec for spec in unique if again or not _finished(spec, store, registry)]
     check(todo, registry)
     store.create()
     if jobs is None:
         jobs = 1 if any(spec.device != "cpu" for spec in todo) else os.cpu_count() or 1
     with Bars(todo, len(unique)) as bars:
         if min(jobs, len(todo)) < 2:
-            made = _alone(todo, store, registry, bars)
+            made = _alone(todo, store, registry, bars, again)
         else:
-            made = _in_parallel(todo, store, registry, bars, jobs)
+            made = _in_parallel(todo, store, registry, bars, again, jobs)
     return {spec: made.get(spec, "found") for spec in unique}
 
 
@@ -59,7 +66,7 @@ def check(specs: Sequence[RunSpec], registry: Registry) -> None:
 
 
 def _finished(spec: RunSpec, store: Store, registry: Registry) -> bool:
-    """Whether the store holds the result; ValueError where it was made with other defaults."""
+    """Whether the store holds the result; ValueError where other defaults or plug-ins made it."""
     there = store.record(spec)
     if there is None or not (there.finished or store.checkpoint(spec).exists()):
         return False
@@ -69,25 +76,33 @@ def _finished(spec: RunSpec, store: Store, registry: Registry) -> bool:
             if name in now and now[name] != value:
                 raise ValueError(
                     f"{spec.label} is recorded with {name}={value!r}, which is now "
-                    f"{now[name]!r}; give another --results folder"
+                    f"{now[name]!r}; give --again or another --results folder"
                 )
+    for kind in ("task", "trainer", "model"):
+        path = registry.entry(kind, Call.parse(getattr(spec, kind)).name).path
+        if path in registry.plugins and fingerprint(path) not in there.header.get("plugins", ""):
+            raise ValueError(
+                f"{spec.label} is recorded with another {path.name}; "
+                "give --again or another --results folder"
+            )
     return there.finished
 
 
 def _alone(
-    todo: Sequence[RunSpec], store: Store, registry: Registry, bars: Bars
+    todo: Sequence[RunSpec], store: Store, registry: Registry, bars: Bars, again: bool
 ) -> dict[RunSpec, str]:
     """One run after the other, in this process."""
     torch.set_num_threads(1)
     made = {}
     for spec in todo:
-        made[spec] = record(spec, registry, store, partial(bars.show, spec.id))
+        shown = partial(bars.show, spec.id)
+        made[spec] = record(spec, registry, store, shown, again=again)
         bars.finish(spec, made[spec])
     return made
 
 
 def _in_parallel(
-    todo: Sequence[RunSpec], store: Store, registry: Registry, bars: Bars, jobs: int
+    todo: Sequence[RunSpec], store: Store, registry: Registry, bars: Bars, again: bool, jobs: int
 ) -> dict[RunSpec, str]:
     """Each run in one of `jobs` processes of one thread."""
     context = multiprocessing.get_context("spawn")
@@ -103,7 +118,12 @@ def _in_parallel(
             initargs=(store.folder, registry.plugins, reports),
         )
         try:
-            futures: dict[Future[str], RunSpec] = {pool.submit(_work, s): s for s in todo}
+            # Workers do not hear Ctrl-C: they are ended from here, and say nothing.
+            heard = signal.signal(signal.SIGINT, signal.SIG_IGN)
+            futures: dict[Future[str], RunSpec] = {
+                pool.submit(_work, spec, again): spec for spec in todo
+            }
+            signal.signal(signal.SIGINT, heard)
             for future in as_completed(futures):
                 made[futures[future]] = future.result()
                 bars.finish(futures[future], future.result())
@@ -126,16 +146,15 @@ _worker: dict[str, Any] = {}
 
 
 def _begin(folder: Path, plugins: Sequence[Path], reports: Queue[Report | None]) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends a worker at once, without a word
     torch.set_num_threads(1)
     _worker.update(store=Store(folder), registry=Registry(plugins), reports=reports)
 
 
-def _work(spec: RunSpec) -> str:
+def _work(spec: RunSpec, again: bool) -> str:
     def report(timesteps: int, word: str) -> None:
         _worker["reports"].put((spec.id, timesteps, word))
 
-    return record(spec, _worker["registry"], _worker["store"], report)
+    return record(spec, _worker["registry"], _worker["store"], report, again=again)
 
 
 @dataclass

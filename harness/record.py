@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import asdict
+from pathlib import Path
 
 from harness import checkpoint, environment
 from harness.registry import Registry
@@ -12,24 +14,27 @@ from harness.run import DivergenceError, Run
 from harness.spec import RunSpec
 from harness.store import RecordingError, Row, Store, Writer
 
-CHECKPOINT_SECONDS = 20.0
+CHECKPOINT_SECONDS = 5.0
 
 Progress = Callable[[int, str], None]
 """Told how many timesteps are done, and a word on how it goes."""
 
 
-def record(spec: RunSpec, registry: Registry, store: Store, progress: Progress) -> str:
+def record(
+    spec: RunSpec, registry: Registry, store: Store, progress: Progress, *, again: bool = False
+) -> str:
     """Run a spec, or go on with it, and record it as it goes; return its status.
 
     A run that raises is recorded as failed, one whose loss is no longer a number as diverged.
+    again: make it anew, whatever is recorded.
     """
     with store.open(spec) as writer:
         there = store.record(spec)
-        if there and there.finished:
+        if there and there.finished and not again:
             return there.status
         run = Run(spec, registry)
         path = store.checkpoint(spec)
-        resumed = checkpoint.load(path, spec.id)
+        resumed = None if again else checkpoint.load(path, spec.id)
         if there and resumed:
             run.load_state_dict(resumed)
             writer.append("resumed", {"timesteps": run.done["timesteps"]})
@@ -58,7 +63,19 @@ def _follow(run: Run, writer: Writer, store: Store, progress: Progress) -> Row:
     except RecordingError:
         raise
     except Exception as error:
-        return {"status": "failed", "error": f"{type(error).__name__}: {error}", **run.peaks}
+        return {
+            "status": "failed",
+            "error": f"{type(error).__name__}: {error}{_where(error)}",
+            "traceback": traceback.format_exception(error),
+            **run.peaks,
+        }
+
+
+def _where(error: Exception) -> str:
+    """The innermost line of the project's or of a plug-in's that an error came through."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if "site-packages" not in Path(frame.filename).parts]
+    return f" ({Path(ours[-1].filename).name}, line {ours[-1].lineno})" if ours else ""
 
 
 def _word(run: Run, row: Row) -> str:

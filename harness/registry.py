@@ -6,27 +6,19 @@ import ast
 import importlib
 import importlib.util
 import inspect
-import sys
 import typing
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
-from types import ModuleType, NoneType, UnionType
+from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
 from harness.call import Call
 from harness.check import unknown
+from harness.plugin import FOLDERS, class_in, imported, lacking
 
 ROOT = Path(__file__).resolve().parent.parent
-FOLDERS = {
-    "task": ("tasks", "harness.task", "Task"),
-    "model": ("harness.models", "harness.model", "Model"),
-    "trainer": ("harness.trainers", "harness.trainer", "Trainer"),
-    "figure": ("plots", "harness.figure", "Figure"),
-    "suite": ("harness.suites", "harness.suite", "Suite"),
-}
-"""kind -> the package of ours that holds them, and the base class that makes one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,20 +99,30 @@ class Registry:
         types = typing.get_type_hints(vars(cls).get("__init__", object.__init__))
         for name, value in call.options.items():
             if name not in keywords:
-                raise unknown(f"option of {kind} {call.name!r}", name, keywords)
+                raise unknown(f"option for {kind} {call.name!r} named", name, keywords)
             if name in types and not _fits(value, types[name]):
                 raise ValueError(
                     f"option {name} of {kind} {call.name!r} must be {_said(types[name])}, "
                     f"got {value!r}"
                 )
+        for name, parameter in keywords.items():
+            if name not in call.options and parameter.default is inspect.Parameter.empty:
+                raise ValueError(f"{kind} {call.name!r} needs {name}: {call.name}({name}=...)")
         return {n: call.options.get(n, p.default) for n, p in keywords.items()}
 
     def make(self, kind: str, text: str, *arguments: Any) -> Any:
         """Build what a call names; ValueError, one line, on anything a user got wrong."""
         options = self.options(kind, text)
         call = Call.parse(text)
+        cls = self.entry(kind, call.name).load()
         try:
-            return self.entry(kind, call.name).load()(*arguments, **options)
+            inspect.signature(cls).bind(*arguments, **options)
+        except TypeError as error:
+            raise ValueError(
+                f"{kind} {call.name!r}: {error}; options of one's own are keyword-only"
+            ) from None
+        try:
+            return cls(*arguments, **options)
         except ValueError as error:
             raise ValueError(f"{kind} {call}: {error}") from None
 
@@ -134,59 +136,25 @@ class Registry:
         self._entries[entry.kind][entry.name] = entry
 
     def _add_plugin(self, path: Path) -> None:
-        module = _imported(path)
+        module = imported(path)
         found = [
             Entry(kind, path.stem, path, lambda cls=cls: cls)  # type: ignore[misc]
             for kind in FOLDERS
-            if (cls := _class_in(module, kind)) is not None
+            if (cls := class_in(module, kind)) is not None
         ]
         if not found:
-            raise ValueError(f"plug-in {path.name} holds no {', '.join(FOLDERS)}")
+            raise ValueError(f"plug-in {path.name} holds no {', '.join(FOLDERS)}{lacking(module)}")
         for entry in found:
             self._add(entry)
 
 
 def _loader(kind: str, module: str) -> Callable[[], type]:
     def load() -> type:
-        cls = _class_in(importlib.import_module(module), kind)
+        cls = class_in(importlib.import_module(module), kind)
         assert cls is not None, f"{module} defines no {kind}"
         return cls
 
     return load
-
-
-def _class_in(module: ModuleType, kind: str) -> type | None:
-    """The last concrete class of a kind that the module itself defines."""
-    _, home, base_name = FOLDERS[kind]
-    base = getattr(importlib.import_module(home), base_name)
-    own = [
-        cls
-        for cls in vars(module).values()
-        if inspect.isclass(cls)
-        and cls.__module__ == module.__name__
-        and issubclass(cls, base)
-        and not inspect.isabstract(cls)
-    ]
-    return own[-1] if own else None
-
-
-def _imported(path: Path) -> ModuleType:
-    """A plug-in file as a module; whatever is wrong with it becomes one line."""
-    if not path.is_file():
-        raise ValueError(f"no plug-in file {path}")
-    name = f"sgbench_plugin_{path.stem}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise ValueError(f"plug-in {path.name} is not a Python file")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except SyntaxError as error:
-        raise ValueError(f"plug-in {path.name}, line {error.lineno}: {error.msg}") from None
-    except Exception as error:
-        raise ValueError(f"plug-in {path.name}: {type(error).__name__}: {error}") from None
-    return module
 
 
 def _fits(value: Any, hint: Any) -> bool:

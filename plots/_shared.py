@@ -78,24 +78,26 @@ def on_grid(
     return pd.concat(parts, ignore_index=True)
 
 
-def lines(axes: Axes, frame: pd.DataFrame, x: str, **looks: Any) -> None:
+def lines(axes: Axes, frame: pd.DataFrame, x: str, *, steps: bool = False) -> None:
     """A line per trainer, the median over seeds, in a band that holds every seed."""
+    band = {"alpha": 0.15, "linewidth": 0} | ({"step": "post"} if steps else {})
     labels = ordered(frame["trainer"])
     style = styles(labels)
     sns.lineplot(
         frame, x=x, y="value", hue="trainer", style="trainer", hue_order=labels,
         style_order=labels, palette=style["palette"], dashes=style["dashes"],
-        estimator="median", errorbar=("pi", 100), err_kws={"alpha": 0.15, "linewidth": 0},
-        ax=axes, **looks,
+        estimator="median", errorbar=("pi", 100), err_kws=band, linewidth=2,
+        drawstyle="steps-post" if steps else "default", ax=axes,
     )  # fmt: skip
     axes.legend(title=None, frameon=False)
 
 
-def panels(rows: int, columns: int) -> tuple[Drawing, np.ndarray[Any, Any]]:
+def panels(rows: int, columns: int, scale: float = 1.0) -> tuple[Drawing, np.ndarray[Any, Any]]:
     """An empty figure of rows × columns panels, and their axes."""
     look = {"axes.spines.top": False, "axes.spines.right": False, "axes.titlesize": "medium"}
     sns.set_theme(style="ticks", rc=look)
-    drawing = Drawing(figsize=(PANEL[0] * columns, PANEL[1] * rows), layout="constrained")
+    size = (scale * PANEL[0] * columns, scale * PANEL[1] * rows)
+    drawing = Drawing(figsize=size, layout="constrained")
     return drawing, drawing.subplots(rows, columns, squeeze=False)
 
 

@@ -48,6 +48,7 @@ class ActivationBytes(Figure):
             axes.set_xticks(lengths, [str(length) for length in lengths])
             axes.minorticks_off()
         spec = groups[0][0].spec
-        grid[0][0].set_title(f"{spec.model}, batch {spec.batch}")
+        for axes in grid[0]:
+            axes.set_title(f"{spec.model}, batch {spec.batch}")
         grid[0][0].legend(frameon=False)
         return drawing

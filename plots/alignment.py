@@ -32,20 +32,20 @@ class Alignment(Figure):
         return [*quick.copying(registry), *quick.language(registry)]
 
     def draw(self, records: Sequence[Record]) -> Drawing:
-        groups = _shared.completed(records, lambda r: bool(r.probes))
+        groups = _shared.completed(records, lambda r: len(r.probes) > 1)
         drawing, grid = _shared.panels(len(groups), 2)
         for row, group in zip(grid, groups, strict=True):
             synthetic = [r for r in group if any(p["boundary_cosine"] for p in r.probes)]
-            for axes, which, value, label in (
-                (row[0], group, _gradient, "weights: cosine with full BPTT"),
-                (row[1], synthetic, _boundaries, "boundary: cosine, synthetic with true"),
+            for axes, what, which, value, label in (
+                (row[0], "weights", group, _gradient, "cosine with full BPTT"),
+                (row[1], "boundaries", synthetic, _boundaries, "cosine, synthetic with true"),
             ):
                 if which:
                     frame = _shared.on_grid(which, "probes", "timesteps", value)
-                    _shared.lines(axes, frame, "timesteps", linewidth=2)
+                    _shared.lines(axes, frame, "timesteps")
                 axes.axhline(0, color="0.7", linewidth=1, zorder=0)
                 axes.set(
-                    title=_shared.title(group),
+                    title=f"{what}, {_shared.title(group)}",
                     xlabel="timesteps seen per sequence",
                     ylabel=label,
                 )

@@ -33,7 +33,7 @@ class Costs(Figure):
 
     def draw(self, records: Sequence[Record]) -> Drawing:
         groups = _shared.completed(records, _shared.trained)
-        drawing, grid = _shared.panels(len(groups), len(MEASURES))
+        drawing, grid = _shared.panels(len(groups), len(MEASURES), scale=0.75)
         for row, group in zip(grid, groups, strict=True):
             frame = pd.DataFrame([summary(record) for record in group])
             labels = ordered(frame["trainer"])

@@ -30,7 +30,7 @@ class Levels(Figure):
             frame = _shared.on_grid(
                 group, "curve", "timesteps", lambda row: row["t_task"], steps=True
             )
-            _shared.lines(axes, frame, "timesteps", drawstyle="steps-post", linewidth=2)
+            _shared.lines(axes, frame, "timesteps", steps=True)
             axes.set(
                 title=_shared.title(group),
                 xlabel="timesteps seen per sequence",

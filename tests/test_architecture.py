@@ -14,7 +14,7 @@ LONGEST = 220
 """Lines; a module that passes it is asked whether it is still one noun."""
 
 WITHOUT_TORCH = (
-    "call", "check", "comparison", "figure", "registry", "spec", "statistics", "store", "suite",
+    "call", "check", "comparison", "figure", "plugin", "registry", "spec", "statistics", "store", "suite",
     "table", "__main__",
 )  # fmt: skip
 

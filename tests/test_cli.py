@@ -115,7 +115,7 @@ def test_finished_runs_are_found_and_not_made_again(
     before = {path: path.stat().st_mtime_ns for path in results.rglob("*.jsonl")}
     capsys.readouterr()
     assert call(*asked) == 0
-    assert "1 of them found finished" in capsys.readouterr().out
+    assert "0 made, 1 found finished" in capsys.readouterr().out
     assert {path: path.stat().st_mtime_ns for path in results.rglob("*.jsonl")} == before
 
 
@@ -183,7 +183,7 @@ RUN = ["run", "plain_copy(bits=4)"]
 BAD = [
     (["run", "plain_copi", "bptt"], "no task 'plain_copi'", "did you mean 'plain_copy'?"),
     ([*RUN, "dnii"], "no trainer 'dnii'", "did you mean 'dni'?"),
-    ([*RUN, "bptt", "dni(warmupp=3)"], "no option of trainer 'dni' 'warmupp'", "'warmup'?"),
+    ([*RUN, "bptt", "dni(warmupp=3)"], "no option for trainer 'dni' named 'warmupp'", "'warmup'?"),
     ([*RUN, "dni(T=0)"], "T must be at least 1", "got 0"),
     ([*RUN, "bptt", "--timesteps", "-5"], "timesteps must be at least 1", "got -5"),
     ([*RUN, "bptt", "--timesteps", "many"], "--timesteps", "'many' is not a valid integer"),
@@ -202,7 +202,8 @@ BAD = [
     (["suite", "quick", "--timesteps", "0"], "timesteps must be at least 1", "got 0"),
     (["plot", "level"], "no figure 'level'", "did you mean 'levels'?"),
     (["plot", "levels"], "figure 'levels'", "no completed run"),
-    (["list", "trainers"], "no kind 'trainers'", "did you mean 'trainer'?"),
+    (["list", "trainerz"], "no kind 'trainerz'", "did you mean 'trainer'?"),
+    ([*RUN, "bptt", "--corpus", "ptb"], "--corpus is for char_lm, not for plain_copy", ""),
     (["profile", "plain_copy", "dnii"], "no trainer 'dnii'", ""),
     (["export", "--out", "t.xlsx"], "--out must end in .csv or .parquet", ""),
     (["export", "--out", "t.csv"], "no records in", ""),
@@ -278,18 +279,83 @@ def test_results_made_with_other_defaults_are_not_passed_off(
     assert "recorded with lr=0.5, which is now 0.03" in err
 
 
-def test_a_failed_run_is_marked_and_the_exit_code_is_1(
+def mine(folder: Path, body: str, init: str = "") -> str:
+    """A plug-in trainer with a `gradients` of these lines."""
+    text = f"""
+from harness.trainer import Trainer
+class Own(Trainer):
+    {init}
+    def gradients(self, episode):
+        loss, _ = self.unroll(episode, self.boundary(episode))
+        {body}
+"""
+    (folder / "own.py").write_text(text, encoding="utf-8")
+    return str(folder / "own.py")
+
+
+def test_an_edited_plug_in_does_not_get_its_old_result(
     results: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    path = tmp_path / "bad.py"
-    path.write_text(MINE.replace("parameter.grad *= 0.5", "raise MemoryError('too much')"))
-    asked = [*RUN, "tbptt(T=3)", "bad(T=3)", *TINY, "--plugin", str(path)]
-    assert call(*asked, "--results", str(results), "--jobs", "1") == 1
+    asked = [*RUN, "own", *TINY, "--results", str(results), "--plugin"]
+    assert call(*asked, mine(tmp_path, "loss.backward(); yield loss.detach()")) == 0
+    edited = mine(tmp_path, "(2 * loss).backward(); yield loss.detach()")
+    capfd.readouterr()
+    assert call(*asked, edited) == 2
+    assert "recorded with another own.py; give --again" in capfd.readouterr().err
+    before = exported(results, tmp_path / "t.csv")
+    assert call(*asked, edited, "--again") == 0
+    after = exported(results, tmp_path / "t.csv")
+    assert len(after) == 1
+    assert after["plugins"][0] != before["plugins"][0]
+    assert call(*asked, edited) == 0
+
+
+@pytest.mark.parametrize(
+    ("body", "init", "code", "said"),
+    [
+        ("raise MemoryError('too much')", "", 1, "MemoryError: too much (own.py, line 7)"),
+        ("loss.backward()", "", 1, "gradients() must yield losses, it returned None"),
+        ("return iter(())", "", 1, "gradients() yielded no loss for an episode"),
+        ("loss.backward(); yield loss.item()", "", 1, "must yield the loss as a tensor"),
+        ("yield loss.detach()", "", 1, "without filling any .grad of the model"),
+        ("yield loss", "def __init__(self, model, loss, T): ...", 2, "missing a required argument"),
+        ("yield loss", "def __init__(self, model, loss, *, T): ...", 2, "needs T: own(T=...)"),
+    ],
+)
+def test_a_trainer_that_breaks_its_promise_is_told_how(
+    body: str, init: str, code: int, said: str,
+    results: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    asked = [*RUN, "tbptt(T=3)", "own", *TINY, "--plugin", mine(tmp_path, body, init)]
+    assert call(*asked, "--results", str(results), "--jobs", "1") == code
     out, err = capfd.readouterr()
-    assert "0 of 1" in out
-    assert "MemoryError: too much" in err
-    frame = exported(results, tmp_path / "t.csv").set_index("trainer")
-    assert frame["status"].to_dict() == {"bad(T=3)": "failed", "tbptt(T=3)": "complete"}
+    assert said in err
+    assert "Traceback" not in err
+    if code == 1:  # the run ended alone, marked; the other one is whole
+        assert "0 of 1" in out
+        frame = exported(results, tmp_path / "t.csv").set_index("trainer")
+        assert frame["status"].to_dict() == {"own": "failed", "tbptt(T=3)": "complete"}
+    else:
+        assert err.count("\n") == 1
+        assert not results.exists()
+
+
+def test_a_plug_in_that_lacks_a_method_is_told_which(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "typo.py"
+    path.write_text("from harness.trainer import Trainer\nclass Own(Trainer):\n    x = 1\n")
+    assert call(*RUN, "typo", "--plugin", str(path)) == 2
+    assert "Own lacks gradients" in capfd.readouterr().err
+
+
+def test_a_suite_draws_its_own_runs_not_all_that_lies_in_the_folder(results: Path) -> None:
+    asked = ["run", "plain_copy(bits=2, protocol='reset', start=50)", "bptt", *TINY[:4]]
+    assert call(*asked, "--timesteps", "1", "--results", str(results)) == 0
+    assert call("suite", "activation_bytes", "--results", str(results), "--jobs", "1") == 0
+    drawn = (results / "figures" / "activation_bytes.svg").read_text(encoding="utf-8")
+    assert ">129<" in drawn
+    assert ">101<" not in drawn, "the tick of a run that is not the suite's"
 
 
 def test_python_m_harness_is_the_same_command() -> None:

@@ -16,7 +16,7 @@ import click
 if TYPE_CHECKING:
     from harness.registry import Registry
     from harness.spec import RunSpec
-    from harness.store import Store
+    from harness.store import Record, Store
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -115,39 +115,53 @@ def runs(task: str, trainers: Sequence[str], *, corpus: str | None, **fields: An
     from harness.spec import RunSpec
 
     call = Call.parse(task)
-    if corpus is not None and call.name == "char_lm":
+    if corpus is not None and call.name != "char_lm":
+        raise ValueError(f"--corpus is for char_lm, not for {call.name}")
+    if corpus is not None:
         call = Call(call.name, dict(sorted({**call.options, "corpus": corpus}.items())))
     return [RunSpec(task=str(call), trainer=trainer, **fields) for trainer in trainers]
 
 
-def make(specs: list[RunSpec], store: Store, registry: Registry, processes: int | None) -> int:
-    """Make runs, print how they compare and what went wrong; return the exit code."""
+def again(function: F) -> F:
+    """--again: do not take what is recorded."""
+    return click.option("--again", is_flag=True, help="Make finished runs anew.")(function)
+
+
+def make(
+    specs: list[RunSpec],
+    store: Store,
+    registry: Registry,
+    processes: int | None,
+    *,
+    anew: bool,
+) -> tuple[list[Record], int]:
+    """Make runs, print how they compare and what went wrong; return records and the exit code."""
     from harness.comparison import comparison
     from harness.execute import execute
 
-    statuses = execute(specs, store, registry, processes)
+    statuses = execute(specs, store, registry, processes, again=anew)
     records = [record for spec in statuses if (record := store.record(spec))]
     click.echo(comparison(records))
     found = sum(status == "found" for status in statuses.values())
-    click.echo(f"{len(statuses)} runs, {found} of them found finished; records in {store.folder}")
+    made = f"runs: {len(statuses) - found} made, {found} found finished"
+    click.echo(f"\n{made}; records in {store.folder}")
     bad = [record for record in records if record.status != "complete"]
     for record in bad:
         click.echo(f"{record.status}: {record.spec.label}: {record.end.get('error')}", err=True)
-    return 1 if bad else 0
+    return records, 1 if bad else 0
 
 
 def draw(
-    names: Sequence[str] | None, store: Store, registry: Registry, folder: Path
+    names: Sequence[str] | None, records: list[Record], registry: Registry, folder: Path
 ) -> Iterator[Path]:
-    """Draw figures of what a store holds; None: all that there is data for."""
+    """Draw figures of records; None: all that there is data for."""
     from harness.figure import save
 
-    records = store.records()
     for name in registry.names("figure") if names is None else names:
         try:
             drawing = registry.make("figure", name).draw(records)
         except LookupError as error:
             if names is not None:
-                raise ValueError(f"figure {name!r}: {error} in {store.folder}") from None
+                raise ValueError(f"figure {name!r}: {error}") from None
             continue
         yield from save(drawing, folder, name)

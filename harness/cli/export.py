@@ -16,7 +16,7 @@ from harness import cli
               help="One row a run, or one a point along training.")  # fmt: skip
 @cli.results
 def command(out: str, rows: str, results: str) -> None:
-    """Write the tidy table of all recorded runs.
+    """Write the tidy table of all runs.
 
     \b
     Example:  sgbench export --results results/local --out runs.csv

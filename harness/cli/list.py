@@ -15,7 +15,9 @@ from harness import cli
 @cli.results
 @cli.plugins
 def command(kind: str | None, results: str, plugin: tuple[str, ...]) -> None:
-    """Say what there is: tasks, models, trainers, figures, suites, and recorded runs.
+    """List tasks, models, trainers, figures, suites or runs.
+
+    KIND is one of: task, model, trainer, figure, suite; or run, for what is recorded in --results.
 
     \b
     Example:  sgbench list trainer
@@ -25,6 +27,7 @@ def command(kind: str | None, results: str, plugin: tuple[str, ...]) -> None:
     from harness.registry import FOLDERS, Registry
     from harness.store import Store
 
+    kind = kind.removesuffix("s") if kind else None  # "trainers" is how the heading reads
     if kind == "run":
         for record in Store(results).records():
             click.echo(f"{record.spec.id}  {record.status:<10}  {record.spec.label}")

@@ -17,7 +17,9 @@ from harness import cli
 def command(
     figures: tuple[str, ...], out: str | None, results: str, plugin: tuple[str, ...]
 ) -> None:
-    """Draw figures of the recorded runs, SVG and PNG; all that there is data for if none is named.
+    """Draw figures of recorded runs.
+
+    As SVG and PNG; without a name, every figure that there is data for.
 
     \b
     Example:  sgbench plot levels --results results/local --out plots
@@ -29,5 +31,5 @@ def command(
     for name in figures:
         registry.entry("figure", name)
     folder = Path(out) if out else store.folder / "figures"
-    for path in cli.draw(figures or None, store, registry, folder):
+    for path in cli.draw(figures or None, store.records(), registry, folder):
         click.echo(f"drawn: {path}")

@@ -23,10 +23,10 @@ from harness import cli
 def command(
     task: str, trainers: tuple[str, ...], results: str, plugin: tuple[str, ...], **setting: Any
 ) -> None:
-    """Measure what every TRAINER costs on TASK: FLOPs, memory, time, in turns and in one process.
+    """Measure what trainers cost on a task.
 
-    Time is a ratio to the first trainer's, with its 95 % interval over rounds. The table is
-    written to profile.csv in the results folder, too.
+    FLOPs, memory and time, in turns and in one process. Time is a ratio to the first trainer's,
+    with its 95 % interval over rounds. The table is written to profile.csv in the results, too.
 
     \b
     Example:  sgbench profile "plain_copy(start=8)" "tbptt(T=4)" "dni(T=4)" bptt

@@ -21,6 +21,7 @@ from harness import cli
 @cli.results
 @cli.plugins
 @cli.jobs
+@cli.again
 @cli.data
 def command(
     task: str,
@@ -30,9 +31,12 @@ def command(
     results: str,
     plugin: tuple[str, ...],
     jobs: int | None,
+    again: bool,
     **setting: Any,
 ) -> None:
-    """Train a model on TASK with every TRAINER, record it, and print the comparison.
+    """Train on a task with trainers.
+
+    Every run is recorded; the comparison is printed.
 
     \b
     Example:  sgbench run "plain_copy(bits=4)" bptt "tbptt(T=3)" "dni(T=3)" \\
@@ -45,4 +49,5 @@ def command(
         raise ValueError("give --seed or --seeds, not both")
     asked = range(seeds) if seeds else [seed or 0]
     specs = [spec for each in asked for spec in cli.runs(task, trainers, seed=each, **setting)]
-    raise SystemExit(cli.make(specs, Store(results), Registry(plugin), jobs))
+    _, code = cli.make(specs, Store(results), Registry(plugin), jobs, anew=again)
+    raise SystemExit(code)

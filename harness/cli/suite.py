@@ -15,6 +15,7 @@ from harness import cli
 @cli.results
 @cli.plugins
 @cli.jobs
+@cli.again
 @cli.data
 def command(
     name: str,
@@ -24,11 +25,12 @@ def command(
     results: str,
     plugin: tuple[str, ...],
     jobs: int | None,
+    again: bool,
 ) -> None:
-    """Make every run of a suite (or of one figure), print the comparison, draw the figures.
+    """Make every run of a suite or figure.
 
-    Runs that are finished already are not made again: the second time it only reports. A trainer
-    of your own, named by --plugin, joins in.
+    Prints the comparison and draws the figures. Runs that are finished already are not made
+    again: the second time it only reports. A trainer of yours, named by --plugin, joins in.
 
     \b
     Example:  sgbench suite quick --results results/local
@@ -60,7 +62,7 @@ def command(
     ]
     if seeds:
         specs = [replace(spec, seed=seed) for seed in range(seeds) for spec in specs]
-    code = cli.make(list(dict.fromkeys(specs)), store, registry, jobs)
-    for path in cli.draw(figures, store, registry, store.folder / "figures"):
+    records, code = cli.make(list(dict.fromkeys(specs)), store, registry, jobs, anew=again)
+    for path in cli.draw(figures, records, registry, store.folder / "figures"):
         click.echo(f"drawn: {path}")
     raise SystemExit(code)

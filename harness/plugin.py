@@ -1,0 +1,63 @@
+"""Classes out of modules, ours and others': what is in one, and what keeps it from being used."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import sys
+from pathlib import Path
+from types import ModuleType
+
+FOLDERS = {
+    "task": ("tasks", "harness.task", "Task"),
+    "model": ("harness.models", "harness.model", "Model"),
+    "trainer": ("harness.trainers", "harness.trainer", "Trainer"),
+    "figure": ("plots", "harness.figure", "Figure"),
+    "suite": ("harness.suites", "harness.suite", "Suite"),
+}
+"""kind -> the package of ours that holds them, and the base class that makes one."""
+
+
+def class_in(module: ModuleType, kind: str) -> type | None:
+    """The last concrete class of a kind that the module itself defines."""
+    _, home, base_name = FOLDERS[kind]
+    base = getattr(importlib.import_module(home), base_name)
+    own = [
+        cls
+        for cls in vars(module).values()
+        if inspect.isclass(cls)
+        and cls.__module__ == module.__name__
+        and issubclass(cls, base)
+        and not inspect.isabstract(cls)
+    ]
+    return own[-1] if own else None
+
+
+def lacking(module: ModuleType) -> str:
+    """What keeps the abstract classes of a module from being usable."""
+    lacks = [
+        f"{cls.__name__} lacks {', '.join(sorted(cls.__abstractmethods__))}"
+        for cls in vars(module).values()
+        if inspect.isabstract(cls) and cls.__module__ == module.__name__
+    ]
+    return f": {'; '.join(lacks)}" if lacks else ""
+
+
+def imported(path: Path) -> ModuleType:
+    """A plug-in file as a module; whatever is wrong with it becomes one line."""
+    if not path.is_file():
+        raise ValueError(f"no plug-in file {path}")
+    name = f"sgbench_plugin_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ValueError(f"plug-in {path.name} is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except SyntaxError as error:
+        raise ValueError(f"plug-in {path.name}, line {error.lineno}: {error.msg}") from None
+    except Exception as error:
+        raise ValueError(f"plug-in {path.name}: {type(error).__name__}: {error}") from None
+    return module
