@@ -25,7 +25,7 @@ class Call:
         malformed = ValueError(f"cannot read {text!r}; write name or name(option=value, ...)")
         try:
             node = ast.parse(text.strip(), mode="eval").body
-        except (SyntaxError, ValueError):
+        except (SyntaxError, ValueError, MemoryError, RecursionError):
             raise malformed from None
         if isinstance(node, ast.Name):
             return cls(node.id)
@@ -33,11 +33,11 @@ class Call:
             raise malformed
         options: dict[str, Any] = {}
         for keyword in node.keywords:
-            if keyword.arg is None:
+            if keyword.arg is None or keyword.arg in options:
                 raise malformed
             try:
                 options[keyword.arg] = ast.literal_eval(keyword.value)
-            except ValueError:
+            except (ValueError, TypeError, MemoryError, RecursionError):
                 value = ast.unparse(keyword.value)
                 raise ValueError(
                     f"cannot read {keyword.arg}={value} in {text!r}; text goes in quotes"

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from difflib import get_close_matches
 
 
 def at_least(minimum: float, **values: float) -> None:
-    """Raise ValueError naming the first of `values` that is under `minimum` (or not a number).
+    """Raise ValueError naming the first of `values` that is under `minimum`, or no finite number.
 
     >>> at_least(1, T=3, hidden=64)
     """
     for name, value in values.items():
-        if not value >= minimum:
+        if not minimum <= value < math.inf:
             raise ValueError(f"{name} must be at least {minimum:g}, got {value!r}")
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from harness.figure import ordered
 from harness.statistics import interval
 from harness.store import Record, Row
-from harness.table import summary
+from harness.table import distinct, summary
 
 COLUMNS = (
     "trainer", "seeds", "score", "updates", "seconds", "GFLOP",
@@ -46,7 +46,7 @@ def comparison(records: list[Record]) -> str:
     median best validation score. Runs that did not complete are counted and left out of the
     numbers; runs of one episode, made for what it costs to hold, are for figures.
     """
-    trained = [record for record in records if record.spec.timesteps > 1]
+    trained = [record for record in distinct(records) if record.spec.timesteps > 1]
     listed = sorted(trained or records, key=_setting)
     return "\n\n".join(
         _section(setting, list(group)) for setting, group in groupby(listed, key=_setting)

@@ -58,9 +58,9 @@ class Cost:
 
 def gauge(trainer: Trainer, episode: Episode) -> Cost:
     """Measure what `episode` costs `trainer`, on a copy: nothing is timed, nothing is moved."""
-    held = HeldForBackward()
+    held, twin = HeldForBackward(), trainer.twin()
     with held, flop_counter() as counter:
-        _rehearse(trainer, episode)
+        _rehearse(twin, episode)
     return Cost(counter.get_total_flops(), held.peak_bytes)
 
 
@@ -71,16 +71,17 @@ def peak_memory_bytes(trainer: Trainer, episode: Episode) -> int:
     profiler records.
     """
     device = episode.weight.device
+    twin = trainer.twin()  # made before: its weights are no cost of training
     if device.type == "cuda":
-        _rehearse(trainer, episode)  # cuDNN's workspaces and autotuning: not the method's
+        _rehearse(trainer.twin(), episode)  # cuDNN's workspaces and autotuning: not the method's
         torch.cuda.synchronize(device)
         idle = torch.cuda.memory_allocated(device)
         torch.cuda.reset_peak_memory_stats(device)
-        _rehearse(trainer, episode)
+        _rehearse(twin, episode)
         torch.cuda.synchronize(device)
         return torch.cuda.max_memory_allocated(device) - idle
     with torch.profiler.profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profile:
-        _rehearse(trainer, episode)
+        _rehearse(twin, episode)
     held = peak = 0
     for event in profile.profiler.kineto_results.events():
         if event.name() == "[memory]":
@@ -89,13 +90,12 @@ def peak_memory_bytes(trainer: Trainer, episode: Episode) -> int:
     return peak
 
 
-def _rehearse(trainer: Trainer, episode: Episode) -> None:
-    """Let a copy of the trainer fill gradients for an episode, and drop them.
+def _rehearse(twin: Trainer, episode: Episode) -> None:
+    """Let a trainer's twin fill gradients for an episode, and drop them.
 
     Off the clock, it is also where a trainer that breaks its promise is told so.
     """
     with torch.random.fork_rng(devices=[]):
-        twin = trainer.twin()
         losses = twin.gradients(episode)
         if not isinstance(losses, Iterator):
             raise TypeError(f"gradients() must yield losses, it returned {losses!r}")

@@ -61,7 +61,9 @@ def _checkout(root: Path) -> tuple[str, bool]:
     try:
         if Path(git("rev-parse", "--show-toplevel")) != root:
             return "unknown", False
-        return git("rev-parse", "HEAD"), bool(git("status", "--porcelain"))
+        # what lies in results/ is what runs write, the record being made among it
+        changes = git("status", "--porcelain", "--", ".", ":!results")
+        return git("rev-parse", "HEAD"), bool(changes)
     except (OSError, subprocess.CalledProcessError):
         return "unknown", False
 

@@ -61,12 +61,19 @@ def execute(
 def check(specs: Sequence[RunSpec], registry: Registry) -> None:
     """Build each run once, seeds apart, so that a bad one is refused before the first starts."""
     for spec in dict.fromkeys(replace(spec, seed=0, probe=0) for spec in specs):
-        run = Run(spec, registry)
-        next(run.task.validation(spec.batch))  # a text may be too short for the batch
+        try:
+            run = Run(spec, registry)
+            next(run.task.validation(spec.batch))  # a text may be too short for the batch
+        except (RuntimeError, MemoryError, OverflowError, TypeError) as error:
+            reason = str(error).partition("\n")[0]
+            raise ValueError(f"{spec.label} cannot be built: {reason}") from None
 
 
 def _finished(spec: RunSpec, store: Store, registry: Registry) -> bool:
-    """Whether the store holds the result; ValueError where other defaults or plug-ins made it."""
+    """Whether the store holds the result.
+
+    ValueError where it was made with other defaults, another text or another plug-in.
+    """
     there = store.record(spec)
     if there is None or not (there.finished or store.checkpoint(spec).exists()):
         return False
@@ -78,6 +85,12 @@ def _finished(spec: RunSpec, store: Store, registry: Registry) -> bool:
                     f"{spec.label} is recorded with {name}={value!r}, which is now "
                     f"{now[name]!r}; give --again or another --results folder"
                 )
+    for name, value in registry.make("task", spec.task).provenance().items():
+        if there.header.get(name) != value:
+            raise ValueError(
+                f"{spec.label} is recorded with another {name}; "
+                "give --again or another --results folder"
+            )
     for kind in ("task", "trainer", "model"):
         path = registry.entry(kind, Call.parse(getattr(spec, kind)).name).path
         if path in registry.plugins and fingerprint(path) not in there.header.get("plugins", ""):

@@ -54,7 +54,8 @@ def profile(specs: Sequence[RunSpec], registry: Registry) -> pd.DataFrame:
         per_timestep = interval(times)
         ratio = interval([own / first for own, first in zip(times, laps[0], strict=True)])
         row |= {
-            "updates_per_second": run.done["updates"] / run.meter.seconds,
+            "updates_per_second": run.done["updates"]
+            / (run.done["timesteps"] * per_timestep.median),
             "throughput": run.spec.batch / per_timestep.median,
             "seconds_per_timestep": per_timestep.median,
             "time_ratio": ratio.median,

@@ -37,7 +37,8 @@ def record(
         resumed = None if again else checkpoint.load(path, spec.id)
         if there and resumed:
             run.load_state_dict(resumed)
-            writer.append("resumed", {"timesteps": run.done["timesteps"]})
+            where = environment.describe(run.device, registry.plugins)
+            writer.append("resumed", {"timesteps": run.done["timesteps"], **where})
         else:
             writer.append("run", _header(run, registry))
         end = _follow(run, writer, store, progress)

@@ -50,7 +50,9 @@ class Run:
         adam = Optimiser("adam", spec.lr, spec.clip)
         self.updates = [adam.over(list(model.parameters()))]
         own = self.trainer.own_parameters()
-        if own and self.trainer.own_optimiser:
+        if own:
+            if self.trainer.own_optimiser is None:
+                raise ValueError(f"trainer {spec.trainer}: own_parameters() need an own_optimiser")
             self.updates.append(self.trainer.own_optimiser.over(own))
         # far from the seed of the weights: equal seeds would draw equal numbers for both
         self.rng = torch.Generator().manual_seed(1_000_003 * (spec.seed + 1))

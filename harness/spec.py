@@ -40,6 +40,8 @@ class RunSpec:
             object.__setattr__(self, name, canonical(getattr(self, name)))
         at_least(0, seed=self.seed, lr=self.lr, clip=self.clip, probe=self.probe)
         at_least(1, batch=self.batch, timesteps=self.timesteps)
+        if self.seed >= 2**32:
+            raise ValueError(f"seed must be under 2**32, got {self.seed}")
 
     @property
     def id(self) -> str:

@@ -54,8 +54,11 @@ class Record:
             if kind == "run":
                 record = cls(RunSpec.from_dict(row.pop("spec")), row)
             elif record and kind == "resumed":
-                for rows in (record.curve, record.validation, record.probes):
-                    rows[:] = [r for r in rows if r["timesteps"] <= row["timesteps"]]
+                at = row["timesteps"]
+                for rows in (record.curve, record.validation):
+                    rows[:] = [r for r in rows if r["timesteps"] <= at]
+                # a probe comes before an episode: one at the checkpoint itself is made again
+                record.probes = [r for r in record.probes if r["timesteps"] < at]
                 record.end = {}
             elif record and kind == "end":
                 record.end = row
@@ -102,6 +105,13 @@ class Store:
         paths = sorted((self.folder / "runs").glob("*.jsonl"))
         read = [record for path in paths if (record := Record.read(path))]
         return sorted(read, key=lambda r: (r.spec.task, r.spec.trainer, r.spec.seed, r.spec.id))
+
+    def existing(self) -> list[Record]:
+        """records(); ValueError where there is none."""
+        found = self.records()
+        if not found:
+            raise ValueError(f"no records in {self.folder}")
+        return found
 
     def open(self, spec: RunSpec) -> Writer:
         """A writer for a run; ValueError while another process holds it."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
-from dataclasses import asdict
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
+from harness.spec import RunSpec
 from harness.store import Record, Row
 
 if TYPE_CHECKING:
@@ -22,6 +23,14 @@ COLUMNS = (
     "commit", "dirty", "python", "torch", "machine", "processor", "threads", "date", "plugins",
 )  # fmt: skip
 """The tidy table's, in order; results/README.md defines each, with its unit."""
+
+
+def distinct(records: Sequence[Record]) -> list[Record]:
+    """One record, the most probed, of runs that differ in their probes alone."""
+    found: dict[RunSpec, Record] = {}
+    for record in sorted(records, key=lambda record: -len(record.probes)):
+        found.setdefault(replace(record.spec, probe=0), record)
+    return [record for record in records if record in found.values()]
 
 
 def summary(record: Record) -> Row:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import Any
@@ -16,6 +17,7 @@ from matplotlib.figure import Figure as Drawing
 from harness.figure import ordered, styles
 from harness.spec import RunSpec
 from harness.store import Record, Row
+from harness.table import distinct
 
 PANEL = (5.2, 3.6)  # inches
 
@@ -23,7 +25,7 @@ PANEL = (5.2, 3.6)  # inches
 def completed(records: Sequence[Record], wanted: Callable[[Record], bool]) -> list[list[Record]]:
     """The completed runs among `records` that are wanted, a list per setting, seeds and trainers
     together. LookupError where there is none."""
-    chosen = [r for r in records if r.status == "complete" and wanted(r)]
+    chosen = [r for r in distinct(records) if r.status == "complete" and wanted(r)]
     if not chosen:
         raise LookupError("no completed run to draw")
     return [list(group) for _, group in groupby(sorted(chosen, key=setting), key=setting)]
@@ -103,5 +105,8 @@ def panels(rows: int, columns: int, scale: float = 1.0) -> tuple[Drawing, np.nda
 
 def title(records: Sequence[Record]) -> str:
     """What a panel shows: the task, and how many seeds its lines and bands stand for."""
-    n = len({record.spec.seed for record in records})
-    return f"{records[0].spec.task}\n" + (f"median and range of {n} seeds" if n > 1 else "1 seed")
+    counts = Counter(record.spec.trainer for record in records)
+    seeds = "–".join(map(str, sorted({min(counts.values()), max(counts.values())})))
+    return f"{records[0].spec.task}\n" + (
+        "1 seed" if seeds == "1" else f"median and range of {seeds} seeds"
+    )

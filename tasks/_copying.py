@@ -36,11 +36,17 @@ class Sequences(NamedTuple):
 
 
 class Stream(NamedTuple):
-    """A queue of timesteps per batch row, `have` (B,) of them filled, and the level of the last."""
+    """A queue of timesteps per batch row.
+
+    have:  (B,) timesteps filled
+    level: of the episodes at its end
+    old:   timesteps at its head in which some row still is at a level before
+    """
 
     queue: Sequences
     have: Tensor
     level: Level
+    old: int = 0
 
 
 class Copying(Task):
@@ -51,10 +57,10 @@ class Copying(Task):
                state zero at each start
     threshold: a level is solved when the mean error is below this many bits per output bit (the
                paper's 0.15: about 2 % of the bits wrong if the network is as sure as it should be)
-    average:   K, the episode-long stretches over which that mean is taken. All trainers are
-               judged on the same stretches, whatever their T. 10 stretches of 32 rows are over a
-               thousand output bits even at N = 1, so that a level is not passed by luck, and few
-               enough that a level costs a hundred timesteps, not thousands
+    average:   K, the episodes' worth of timesteps over which that mean is taken, the same for
+               every T; what a row was still asked of the level before does not count. 10 episodes
+               of 32 rows are over a thousand output bits even at N = 1, so that a level is not
+               passed by luck, and few enough that a level costs a hundred timesteps, not thousands
     start:     N of the first level
     """
 
@@ -78,7 +84,8 @@ class Copying(Task):
         self.threshold, self.average = threshold, average
         self.d_in, self.d_out = d_in, d_out
         self.level, self.solved = start, Level(0, 0)
-        self._recent: list[float] = []
+        self._recent: list[tuple[float, float]] = []  # bits, and the episodes' worth they are of
+        self._worth = 1.0  # of the episode yielded last; 0: some of it is of another level
         self._stream: Stream | None = None
 
     @abstractmethod
@@ -104,9 +111,10 @@ class Copying(Task):
         """
         period = self.present(self.level, 0, rng).scored.shape[0]
         length = -(-period // multiple) * multiple
-        queue, have, level = self._stream or self._empty_stream(batch)
+        queue, have, level, old = self._stream or self._empty_stream(batch)
         while have.min() < length:
             if level != self.level:
+                old = int(have.max())
                 # A level begins after a random silence in every row: else all rows would step
                 # up together, and be in phase ever after.
                 have = have + torch.randint(period, (batch,), generator=rng)
@@ -119,7 +127,8 @@ class Copying(Task):
             have = have + period
         head = Sequences(*(part[:length] for part in queue))
         rest = Sequences(*(part[length:] for part in queue))
-        self._stream = Stream(rest, have - length, level)
+        self._stream = Stream(rest, have - length, level, max(old - length, 0))
+        self._worth = length / period if level == self.level and old == 0 else 0.0
         return _episode(head, fresh=False, final=False)
 
     def _empty_stream(self, batch: int) -> Stream:
@@ -141,8 +150,14 @@ class Copying(Task):
         return (nats * episode.weight).sum()
 
     def observe(self, bits: float) -> None:
-        self._recent = [*self._recent, bits][-self.average :]
-        if len(self._recent) == self.average and sum(self._recent) < self.threshold * self.average:
+        if not self._worth:
+            return
+        self._recent.append((bits, self._worth))
+        worth = sum(w for _, w in self._recent)
+        while worth - self._recent[0][1] >= self.average:
+            worth -= self._recent.pop(0)[1]
+        mean = sum(b * w for b, w in self._recent) / worth
+        if worth >= self.average and mean < self.threshold:
             self.solved, self.level = self.level, self.following(self.level)
             self._recent = []
 
@@ -159,15 +174,16 @@ class Copying(Task):
             "level": tuple(self.level),
             "solved": tuple(self.solved),
             "recent": self._recent,
-            "stream": stream and (tuple(stream.queue), stream.have, tuple(stream.level)),
+            "stream": stream
+            and (tuple(stream.queue), stream.have, tuple(stream.level), stream.old),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.level, self.solved = Level(*state["level"]), Level(*state["solved"])
         self._recent = list(state["recent"])
         if state["stream"]:
-            queue, have, level = state["stream"]
-            self._stream = Stream(Sequences(*queue), have, Level(*level))
+            queue, have, level, old = state["stream"]
+            self._stream = Stream(Sequences(*queue), have, Level(*level), old)
 
 
 def _episode(

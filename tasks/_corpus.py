@@ -118,7 +118,7 @@ def load(name: str) -> Corpus:
         if len(texts) == 1:
             return _split(texts[0], paths)
         return _encoded(texts, paths, source.convention)
-    path = Path(name).expanduser()
+    path = Path(os.path.expanduser(name))
     if not path.is_file():
         raise ValueError(f"no corpus {name!r}: neither pydoc, {', '.join(SOURCES)} nor a text file")
     try:

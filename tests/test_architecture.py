@@ -14,8 +14,8 @@ LONGEST = 220
 """Lines; a module that passes it is asked whether it is still one noun."""
 
 WITHOUT_TORCH = (
-    "call", "check", "comparison", "figure", "plugin", "registry", "spec", "statistics", "store", "suite",
-    "table", "__main__",
+    "call", "check", "comparison", "figure", "plugin", "registry", "spec", "statistics", "store",
+    "suite", "table", "__main__",
 )  # fmt: skip
 
 

@@ -26,15 +26,15 @@ TRAINERS = [
 ]  # fmt: skip
 
 
-def core_products(model: Call, L: int, *, state_gradient: bool) -> tuple[int, int]:
+def core_products(model: Call, L: int, *, state_gradient: bool, fused: bool) -> tuple[int, int]:
     """Multiply-accumulates of the core over L timesteps: forward and backward.
 
-    The fused LSTM computes the gradient of its input and of its first state whether wanted or
-    not; GRU and RNN are put together from matrix products on a CPU, and autograd leaves out both
-    where nobody wants them.
+    A fused kernel (the LSTM's everywhere, all three cells' on CUDA) computes the gradient of its
+    input and of its first state whether wanted or not; GRU and RNN are put together from matrix
+    products on a CPU, and autograd leaves out both where nobody wants them.
     """
     hidden, layers = model.options["hidden"], model.options.get("layers", 1)
-    units, fused = GATES[model.name] * hidden, model.name == "lstm"
+    units = GATES[model.name] * hidden
     forward = backward = 0
     for layer in range(layers):
         width = D_IN if layer == 0 else hidden
@@ -46,12 +46,13 @@ def core_products(model: Call, L: int, *, state_gradient: bool) -> tuple[int, in
     return forward, backward
 
 
-def window_products(model: Call, trainer: Call, L: int, *, final: bool) -> int:
+def window_products(model: Call, trainer: Call, L: int, *, final: bool, cuda: bool = False) -> int:
     """One window of L timesteps, one trainer's update."""
     hidden = model.options["hidden"]
     d_state = hidden * model.options.get("layers", 1) * (2 if model.name == "lstm" else 1)
     synthetic = trainer.name in ("sg", "dni")
-    forward, backward = core_products(model, L, state_gradient=synthetic)
+    fused = cuda or model.name == "lstm"
+    forward, backward = core_products(model, L, state_gradient=synthetic, fused=fused)
     readout = L * B * hidden * D_OUT
     total = forward + backward + 3 * readout
     if not synthetic:
@@ -68,27 +69,45 @@ def window_products(model: Call, trainer: Call, L: int, *, final: bool) -> int:
     return total
 
 
+def count_and_gauge(
+    registry: Registry, model_text: str, trainer_text: str, final: bool, device: str
+) -> tuple[int, int]:
+    """FLOPs of an episode of 17 timesteps, by hand and as gauged."""
+    model_call, trainer_call = Call.parse(model_text), Call.parse(trainer_text)
+    model = registry.make("model", model_text, D_IN, D_OUT)
+    trainer = registry.make("trainer", trainer_text, model, squared_error).to(device)
+    episode = random_episode(17, B, final=final, d_in=D_IN, d_out=D_OUT, dtype=torch.float32)
+    lengths = [17] if trainer_call.name == "bptt" else [3, 3, 3, 3, 3, 2]
+    warm = "warmup" in trainer_call.options  # nothing is predicted then
+    products = sum(
+        window_products(
+            model_call, trainer_call, n, cuda=device == "cuda",
+            final=warm or (final and i == len(lengths) - 1),
+        )
+        for i, n in enumerate(lengths)
+    )  # fmt: skip
+    moved = episode.to(torch.device(device), torch.float32)
+    return 2 * products, gauge(trainer, moved).flops
+
+
 @pytest.mark.parametrize("model_text", MODELS)
 @pytest.mark.parametrize("trainer_text", TRAINERS)
 @pytest.mark.parametrize("final", [True, False])
 def test_flops_are_what_a_count_by_hand_gives(
     model_text: str, trainer_text: str, final: bool, registry: Registry
 ) -> None:
-    model_call, trainer_call = Call.parse(model_text), Call.parse(trainer_text)
-    model = registry.make("model", model_text, D_IN, D_OUT)
-    trainer = registry.make("trainer", trainer_text, model, squared_error)
-    episode = random_episode(17, B, final=final, d_in=D_IN, d_out=D_OUT, dtype=torch.float32)
-    lengths = [episode.length]
-    if trainer_call.name != "bptt":
-        lengths = [3] * (episode.length // 3) + [episode.length % 3] * (episode.length % 3 > 0)
-    warm = "warmup" in trainer_call.options  # nothing is predicted then
-    products = sum(
-        window_products(
-            model_call, trainer_call, n, final=warm or (final and i + 1 == len(lengths))
-        )
-        for i, n in enumerate(lengths)
-    )
-    assert gauge(trainer, episode).flops == pytest.approx(2 * products, rel=0.01)
+    expected, found = count_and_gauge(registry, model_text, trainer_text, final, "cpu")
+    assert found == pytest.approx(expected, rel=0.01)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
+@pytest.mark.parametrize("model_text", MODELS)
+@pytest.mark.parametrize("trainer_text", TRAINERS)
+def test_flops_on_cuda_are_what_a_count_by_hand_gives(
+    model_text: str, trainer_text: str, registry: Registry
+) -> None:
+    expected, found = count_and_gauge(registry, model_text, trainer_text, False, "cuda")
+    assert found == pytest.approx(expected, rel=0.01)
 
 
 def held(registry: Registry, trainer_text: str, L: int, model_text: str) -> int:
@@ -177,20 +196,3 @@ def test_the_meter_counts_what_is_inside_alone() -> None:
             time.sleep(0.02)
         time.sleep(0.05)
     assert 0.06 <= meter.seconds < 0.15
-
-
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
-@pytest.mark.parametrize("model_text", MODELS)
-@pytest.mark.parametrize("trainer_text", TRAINERS)
-def test_flops_on_cuda_are_within_the_fused_kernels_formula(
-    model_text: str, trainer_text: str, registry: Registry
-) -> None:
-    """cuDNN fuses all three cells: the LSTM's rule, every gradient computed, holds for each."""
-    device = torch.device("cuda")
-    counts = []
-    for name in (model_text, model_text.replace("gru", "lstm").replace("rnn", "lstm")):
-        model = registry.make("model", name, D_IN, D_OUT)
-        trainer = registry.make("trainer", trainer_text, model, squared_error).to(device)
-        episode = random_episode(17, B, d_in=D_IN, d_out=D_OUT, dtype=torch.float32)
-        counts.append(gauge(trainer, episode.to(device, torch.float32)).flops)
-    assert 0 < counts[0] <= counts[1]

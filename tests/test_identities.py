@@ -263,6 +263,11 @@ def test_6_one_seed_gives_every_trainer_the_same_weights_and_data(registry: Regi
         for episode in data[1:]:
             assert torch.equal(data[0].x, episode.x)
             assert torch.equal(data[0].y, episode.y)
+        other = Run(RunSpec(task=task, trainer="bptt", seed=4), registry)
+        assert not torch.equal(weights[0][0], next(iter(other.model.parameters())))
+        more = [[e.x for e, _ in zip(run.episodes(), range(4), strict=False)]
+                for run in (runs[0], other)]  # fmt: skip
+        assert not all(torch.equal(a, b) for a, b in zip(*more, strict=True))
 
 
 @pytest.mark.parametrize("task", ["plain_copy(bits=2)", "repeat_copy(bits=2)", "char_lm(length=8)"])
@@ -287,6 +292,7 @@ def test_7_a_restored_run_goes_on_bit_for_bit(task: str, trainer: str, registry:
     file.seek(0)
     restored = Run(spec, registry)
     restored.load_state_dict(torch.load(file, weights_only=True))
+    assert restored.meter.seconds > 0
     expected = [{k: v for k, v in row.items() if k != "seconds"} for _, row in rows]
     assert rest(restored) == expected
     for a, b in zip(straight.trainer.parameters(), restored.trainer.parameters(), strict=True):

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from harness.call import Call, canonical
-from harness.registry import FOLDERS, Registry
+from harness.plugin import FOLDERS
+from harness.registry import Registry
 from harness.spec import RunSpec
 from harness.statistics import interval
 
@@ -51,7 +52,19 @@ def test_a_call_has_one_spelling(text: str, expected: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "dni(", "dni(3)", "dni(**x)", "dni(T=os.getcwd())", "dni(T=3)(4)", "a b", "1"]
+    "text",
+    [
+        "",
+        "dni(",
+        "dni(3)",
+        "dni(T=3, T=4)",
+        "dni(T={[]: 1})",
+        "dni(**x)",
+        "dni(T=os.getcwd())",
+        "dni(T=3)(4)",
+        "a b",
+        "1",
+    ],
 )
 def test_what_is_no_call_is_refused_in_one_line(text: str) -> None:
     with pytest.raises(ValueError, match=r"^cannot read [^\n]*$"):

@@ -111,7 +111,7 @@ def test_every_row_of_a_stream_is_episode_after_episode(multiple: int, registry:
 def test_rows_stay_out_of_phase_when_the_level_rises(registry: Registry) -> None:
     task = make(registry, "plain_copy(average=1)")
     supply = task.episodes(64, rng(), 1)
-    for _ in range(9):
+    while task.progress()["level_n"] < 9:
         next(supply)
         task.observe(0.0)
     for _ in range(4):
@@ -181,14 +181,15 @@ def test_a_restored_task_goes_on_with_the_same_data(text: str, registry: Registr
 def test_a_level_is_solved_when_the_mean_of_the_last_k_is_below_the_threshold(
     registry: Registry,
 ) -> None:
-    task = make(registry, "plain_copy(average=4, threshold=0.15)")
+    # binary fractions: their mean is exact, so that "below" is told from "at"
+    task = make(registry, "plain_copy(average=4, threshold=0.25, protocol='reset')")
     assert task.progress() == {"level_n": 0, "level_r": 0, "t_task": 0}
-    for bits in (0.1, 0.1, 0.1):
+    for bits in (0.125, 0.125, 0.125):
         task.observe(bits)
     assert task.progress()["level_n"] == 0, "three are not four"
-    task.observe(0.4)  # mean 0.175
+    task.observe(0.75)  # mean 0.28125
     assert task.progress()["level_n"] == 0
-    task.observe(0.0)  # mean of the last four: 0.15, not below
+    task.observe(0.0)  # mean of the last four: 0.25, not below
     assert task.progress()["level_n"] == 0
     task.observe(0.0)
     assert task.progress() == {"level_n": 1, "level_r": 1, "t_task": 4}
@@ -281,3 +282,72 @@ def test_a_stretch_in_which_nothing_is_asked_solves_no_level(registry: Registry)
     for seed in range(5):
         run = Run(replace(spec, seed=seed), registry)
         assert [row["level_n"] for kind, row in run.train() if kind == "curve"][-1] == 0
+
+
+@pytest.mark.parametrize("multiple", [1, 3, 20])
+def test_a_level_is_judged_on_its_own_episodes_and_as_many_for_every_t(
+    multiple: int, registry: Registry
+) -> None:
+    """A row that is still asked at the level before keeps the stretch from counting."""
+    task = make(registry, "plain_copy(bits=2, average=4)")
+    supply = task.episodes(16, rng(), multiple)
+    heard: dict[int, int] = {}  # timesteps that counted, by N
+    for _ in range(200):
+        solved = task.progress()["level_n"]
+        episode = next(supply)
+        n = solved + 1
+        # at level N a row is asked N times in a row, in every 2N + 1 timesteps
+        longest = max(longest_run(episode.weight[:, row] > 0) for row in range(16))
+        asked_before = shown_in_full(episode, n - 1) if n > 1 else False
+        task.observe(0.0)
+        if task.progress()["level_n"] > solved or task._worth:  # type: ignore[attr-defined]
+            heard[n] = heard.get(n, 0) + episode.length
+            assert longest <= n
+            assert not asked_before, "an episode of the level before was judged"
+        if n == 12:
+            break
+    assert len(heard) >= 10
+    for n, timesteps in heard.items():
+        if n < 12:
+            stretch = -(-(2 * n + 1) // multiple) * multiple
+            assert 4 * (2 * n + 1) <= timesteps < 4 * (2 * n + 1) + stretch
+
+
+def longest_run(asked: Tensor) -> int:
+    best = run = 0
+    for value in asked.tolist():
+        run = run + 1 if value else 0
+        best = max(best, run)
+    return best
+
+
+def shown_in_full(episode: Episode, n: int) -> bool:
+    """Whether some row holds a delimiter and, within the stretch, just n answers after it."""
+    for row in range(episode.batch):
+        asked = (episode.weight[:, row] > 0).tolist()
+        for t in (episode.x[:, row, -1] == 1).nonzero().flatten().tolist():
+            end = t + 1
+            while end < episode.length and asked[end]:
+                end += 1
+            if end < episode.length and end - t - 1 == n:
+                return True
+    return False
+
+
+def test_validation_does_not_depend_on_any_seed(registry: Registry) -> None:
+    for text in ALL_TASKS:
+        found = []
+        for seed in (1, 2):
+            torch.manual_seed(seed)
+            found.append(list(make(registry, text).validation(8)))
+        assert all(torch.equal(a.x, b.x) for a, b in zip(*found, strict=True)), text
+
+
+def test_the_three_splits_do_not_overlap(registry: Registry, tmp_path: Path) -> None:
+    path = tmp_path / "three.txt"
+    path.write_text("a" * 900 + "b" * 50 + "c" * 50, encoding="utf-8")
+    task = make(registry, f"char_lm(corpus={str(path)!r}, length=64)")
+    seen = torch.cat([e.x for e in islice(task.episodes(2, rng(), 1), 40)])
+    assert seen.unique().tolist() == [0]
+    assert {int(i) for e in task.validation(2) for i in e.x.unique()} == {1}
+    assert {int(i) for e in task.test(2) for i in e.x.unique()} == {2}

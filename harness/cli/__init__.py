@@ -58,6 +58,8 @@ def sgbench(ctx: click.Context) -> None:
 
 def _data(ctx: click.Context, parameter: click.Parameter, value: str | None) -> None:
     if value:
+        if not Path(value).is_dir():
+            raise ValueError(f"no folder {value!r} for --data")
         os.environ["SGBENCH_DATA"] = value  # worker processes inherit it
 
 

@@ -28,9 +28,7 @@ def command(out: str, rows: str, results: str) -> None:
     path = Path(out)
     if path.suffix not in (".csv", ".parquet"):
         raise ValueError(f"--out must end in .csv or .parquet, got {out!r}")
-    records = Store(results).records()
-    if not records:
-        raise ValueError(f"no records in {results}")
+    records = Store(results).existing()
     frame = table(records) if rows == "runs" else curves(records, rows)
     try:
         if path.suffix == ".csv":

@@ -24,12 +24,13 @@ def command(kind: str | None, results: str, plugin: tuple[str, ...]) -> None:
               sgbench list run --results results/local
     """
     from harness.check import unknown
-    from harness.registry import FOLDERS, Registry
+    from harness.plugin import FOLDERS
+    from harness.registry import Registry
     from harness.store import Store
 
     kind = kind.removesuffix("s") if kind else None  # "trainers" is how the heading reads
     if kind == "run":
-        for record in Store(results).records():
+        for record in Store(results).existing():
             click.echo(f"{record.spec.id}  {record.status:<10}  {record.spec.label}")
         return
     if kind is not None and kind not in FOLDERS:

@@ -31,5 +31,5 @@ def command(
     for name in figures:
         registry.entry("figure", name)
     folder = Path(out) if out else store.folder / "figures"
-    for path in cli.draw(figures or None, store.records(), registry, folder):
+    for path in cli.draw(figures or None, store.existing(), registry, folder):
         click.echo(f"drawn: {path}")

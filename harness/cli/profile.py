@@ -33,6 +33,7 @@ def command(
     """
     import torch
 
+    from harness.execute import check
     from harness.profile import profile
     from harness.registry import Registry
     from harness.store import Store
@@ -40,8 +41,9 @@ def command(
     torch.set_num_threads(1)
     store, registry = Store(results), Registry(plugin)
     specs = cli.runs(task, trainers, **setting)
-    frame = profile(specs, registry)
+    check(specs, registry)
     store.create()
+    frame = profile(specs, registry)
     frame.to_csv(store.folder / "profile.csv", index=False)
     shown = {
         "trainer": frame["trainer"],

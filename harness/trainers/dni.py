@@ -6,8 +6,8 @@ h_k enters window k, whose loss is L_k; M is the synthesiser, s the scale, γ th
     M(h_k) → ∂L_k/∂h_k + γ M(h_{k+1}) ∂h_{k+1}/∂h_k                                  (2) regress
 
 The target holds the synthesiser's own prediction one window on, so that M learns to see without
-bound. Nothing follows the end of an episode: M(h_{k+1}) is zero there. Memory: one window,
-O(T), and the synthesiser.
+bound: at γ = 1 every later loss in full, at γ < 1 what lies k windows on by γ^k. Nothing follows
+the end of an episode: M(h_{k+1}) is zero there. Memory: one window, O(T), and the synthesiser.
 
 `warmup`: for the first W timesteps the model trains by plain backpropagation through the whole
 episode, one update each, and M regresses on the true gradient at every boundary in it:
@@ -20,8 +20,8 @@ Differences from the paper: the paper writes γ = 1 in (2) and publishes s = 0.1
 γ = s here: one backward pass gives both equations, as public re-implementations have it, and
 s < 1 then damps the feedback of M's own prediction, which runs away at γ = 1 on a stream.
 `discount=1.0` is the equation to the letter, at a second backward pass. The synthesiser is
-moved by SGD instead of Adam, its gradient clipped hard: at norm 1 one seed in a few still runs
-away (results/clipping). The warm-up is ours.
+moved by SGD instead of Adam, its gradient clipped hard: at norm 1 a seed still ran away
+(results/clipping). The warm-up is ours.
 """
 
 from __future__ import annotations

@@ -1,0 +1,108 @@
+"""The loop: what moves weights, what is on the clock, which weights are tested."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+from harness.episode import Episode
+from harness.optimiser import Optimiser
+from harness.registry import Registry
+from harness.run import Run, evaluate
+from harness.spec import RunSpec
+
+SMALL = RunSpec(
+    task="char_lm(length=9)", trainer="dni(T=3)", model="lstm(hidden=6)", batch=4, timesteps=180
+)
+
+
+def train(run: Run) -> None:
+    for _ in run.train():
+        pass
+
+
+@pytest.mark.parametrize("trainer", ["sg(T=3)", "dni(T=3)", "dni(T=3, warmup=90)"])
+def test_the_synthesiser_is_moved_and_speaks(trainer: str, registry: Registry) -> None:
+    from dataclasses import replace
+
+    run = Run(replace(SMALL, trainer=trainer), registry)
+    before = [p.clone() for p in run.trainer.own_parameters()]
+    train(run)
+    after = run.trainer.own_parameters()
+    assert before
+    assert not any(torch.equal(a, b) for a, b in zip(before, after, strict=True))
+    spoken = run.trainer.synthetic_gradient(run.model.initial_state(4))
+    assert spoken is not None
+    assert spoken.norm() > 0
+
+
+@pytest.mark.parametrize(("clip", "expected"), [(0.0, 5.0), (0.5, 0.5), (100.0, 5.0)])
+def test_an_update_clips_steps_and_clears(clip: float, expected: float) -> None:
+    parameter = torch.nn.Parameter(torch.zeros(2))
+    parameter.grad = torch.tensor([3.0, 4.0])
+    Optimiser("sgd", lr=1.0, clip=clip).over([parameter])()
+    assert parameter.norm().item() == pytest.approx(expected, rel=1e-4)
+    assert parameter.grad is None
+
+
+def test_the_clock_hears_training_alone(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Run(SMALL, registry)
+    honest_episodes, honest_validation = run.task.episodes, run.task.validation
+
+    def slow_episodes(*arguments: object) -> Iterator[Episode]:
+        for episode in honest_episodes(*arguments):  # type: ignore[arg-type]
+            time.sleep(0.1)
+            yield episode
+
+    def slow_validation(batch: int) -> Iterator[Episode]:
+        time.sleep(0.1)
+        return honest_validation(batch)
+
+    monkeypatch.setattr(run.task, "episodes", slow_episodes)
+    monkeypatch.setattr(run.task, "validation", slow_validation)
+    train(run)
+    assert run.done["updates"] == 60
+    assert 0 < run.meter.seconds < 1, "20 episodes and 20 evaluations slept for 4 seconds"
+
+
+def test_the_weights_that_are_tested_are_the_best_on_validation(registry: Registry) -> None:
+    run = Run(SMALL, registry)
+    train(run)
+    last = {name: value.clone() for name, value in run.model.state_dict().items()}
+    for value in run.best_weights.values():
+        value.zero_()  # as if an early point had been the best
+    found = run.summary()["test_bits"]
+    expected = torch.tensor(float(run.task.d_out)).log2().item()
+    assert found == pytest.approx(expected, abs=1e-4)
+    now = run.model.state_dict()
+    assert all(torch.equal(last[name], now[name]) for name in last), "training's weights are kept"
+    assert evaluate(run.model, run.task, run.task.test(4)) != pytest.approx(expected, abs=1e-4)
+
+
+def test_validation_finds_the_best_and_keeps_it(registry: Registry) -> None:
+    run = Run(SMALL, registry)
+    scores = [row["bits"] for kind, row in run.train() if kind == "validation"]
+    assert run.best["bits"] == min(scores)
+    run.model.load_state_dict(run.best_weights)
+    assert evaluate(run.model, run.task, run.task.validation(4)) == pytest.approx(min(scores))
+
+
+def test_parameters_of_a_trainers_own_need_an_optimiser(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest = registry.make
+
+    def without(kind: str, text: str, *arguments: object) -> object:
+        made = honest(kind, text, *arguments)
+        if kind == "trainer":
+            made.own_optimiser = None
+        return made
+
+    monkeypatch.setattr(registry, "make", without)
+    with pytest.raises(ValueError, match="own_parameters"):
+        Run(SMALL, registry)
