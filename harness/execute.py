@@ -1,15 +1,14 @@
-"""Many runs on the cores of one machine, with progress bars."""
+"""Many runs on the cores of one machine."""
 
 from __future__ import annotations
 
 import multiprocessing
 import os
 import signal
-import sys
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from queue import Queue
@@ -17,8 +16,8 @@ from threading import Thread
 from typing import Any
 
 import torch
-from tqdm import tqdm
 
+from harness.bars import Bars, Report
 from harness.call import Call
 from harness.environment import fingerprint
 from harness.record import record
@@ -26,9 +25,6 @@ from harness.registry import Registry
 from harness.run import Run
 from harness.spec import RunSpec
 from harness.store import Store
-
-Report = tuple[str, int, str]
-"""What a worker says of a run: its id, the timesteps done, a word on how it goes."""
 
 
 def execute(
@@ -168,55 +164,3 @@ def _work(spec: RunSpec, again: bool) -> str:
         _worker["reports"].put((spec.id, timesteps, word))
 
     return record(spec, _worker["registry"], _worker["store"], report, again=again)
-
-
-@dataclass
-class Bars:
-    """A bar for the whole and one for every run in progress; plain lines where no terminal is."""
-
-    todo: Sequence[RunSpec]
-    total: int
-    _running: dict[str, tqdm[Any]] = field(default_factory=dict)
-
-    def __enter__(self) -> Bars:
-        self._specs = {spec.id: spec for spec in self.todo}
-        self._whole = tqdm(
-            total=self.total,
-            initial=self.total - len(self.todo),
-            desc="runs",
-            unit="run",
-            disable=None,
-        )
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for bar in [*self._running.values(), self._whole]:
-            bar.close()
-
-    def show(self, run_id: str, timesteps: int, word: str) -> None:
-        """Move the bar of a run."""
-        if run_id not in self._specs:
-            return
-        if run_id not in self._running:
-            spec = self._specs[run_id]
-            self._running[run_id] = tqdm(
-                total=spec.timesteps, desc=spec.label, unit="timestep", leave=False, disable=None
-            )
-        bar = self._running[run_id]
-        bar.set_postfix_str(word, refresh=False)
-        bar.update(timesteps - bar.n)
-
-    def finish(self, spec: RunSpec, status: str) -> None:
-        """Close the bar of a run."""
-        self._specs.pop(spec.id, None)
-        if bar := self._running.pop(spec.id, None):
-            bar.close()
-        self._whole.update()
-        if self._whole.disable or status != "complete":
-            done = self.total - len(self._specs)
-            tqdm.write(f"{done}/{self.total}  {spec.label}: {status}", file=sys.stderr)
-
-    def listen(self, reports: Queue[Report | None]) -> None:
-        """Show what comes in, until None does."""
-        while (report := reports.get()) is not None:
-            self.show(*report)
