@@ -72,6 +72,7 @@ def peak_memory_bytes(trainer: Trainer, episode: Episode) -> int:
     """
     device = episode.weight.device
     twin = trainer.twin()  # made before: its weights are no cost of training
+    kept = twin.carried  # and what it comes with is not released on the way
     if device.type == "cuda":
         _rehearse(trainer.twin(), episode)  # cuDNN's workspaces and autotuning: not the method's
         torch.cuda.synchronize(device)
@@ -87,6 +88,7 @@ def peak_memory_bytes(trainer: Trainer, episode: Episode) -> int:
         if event.name() == "[memory]":
             held += event.nbytes()
             peak = max(peak, held)
+    del kept
     return peak
 
 

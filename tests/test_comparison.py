@@ -68,3 +68,11 @@ def test_runs_that_did_not_complete_are_counted_and_left_out() -> None:
 
 def test_nothing_completed_is_said_not_raised() -> None:
     assert "0 of 1" in comparison([record("dni(T=2)", 0, [4], status="failed")])
+
+
+def test_a_run_that_differs_in_its_probes_alone_is_no_second_seed() -> None:
+    from dataclasses import replace
+
+    plain, probed = record("dni(T=2)", 0, [4]), record("dni(T=2)", 0, [4])
+    probed.spec = replace(probed.spec, probe=50)
+    assert cells(comparison([plain, probed]))["dni(T=2)"][0] == "1"

@@ -122,6 +122,19 @@ def test_rows_after_a_checkpoint_count_once_and_the_last_attempt_counts(store: S
     assert found.status == "incomplete"
 
 
+def test_a_probe_at_the_checkpoint_is_made_again_and_counts_once(store: Store) -> None:
+    with store.open(SPEC) as writer:
+        writer.append("run", header(SPEC))
+        writer.append("curve", row(2))
+        writer.append("probe", {"timesteps": 2, "cosine": 0.5})
+        writer.append("resumed", {"timesteps": 2})
+        writer.append("probe", {"timesteps": 2, "cosine": 0.5})
+    found = store.record(SPEC)
+    assert found is not None
+    assert [r["timesteps"] for r in found.curve] == [2]
+    assert [r["timesteps"] for r in found.probes] == [2]
+
+
 def _hold(folder: Path, ready: object, done: object) -> None:
     with Store(folder).open(SPEC):
         ready.set()  # type: ignore[attr-defined]

@@ -20,8 +20,7 @@ Differences from the paper: the paper writes γ = 1 in (2) and publishes s = 0.1
 γ = s here: one backward pass gives both equations, as public re-implementations have it, and
 s < 1 then damps the feedback of M's own prediction, which runs away at γ = 1 on a stream.
 `discount=1.0` is the equation to the letter, at a second backward pass. The synthesiser is
-moved by SGD instead of Adam, its gradient clipped hard: at norm 1 a seed still ran away
-(results/clipping). The warm-up is ours.
+moved by clipped SGD instead of Adam. The warm-up is ours.
 """
 
 from __future__ import annotations
