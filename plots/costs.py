@@ -17,10 +17,10 @@ from harness.table import summary
 from plots import _shared
 
 MEASURES = (
-    ("seconds", 1.0, "seconds of training alone"),
+    ("seconds", 1.0, "training alone (s)"),
     ("flops", 1e9, "GFLOP"),
-    ("activation_bytes", 1e3, "held for backward, peak (kB)"),
-    ("peak_memory_bytes", 1e3, "allocator's peak over idle (kB)"),
+    ("activation_bytes", 1e3, "held, peak (kB)"),
+    ("peak_memory_bytes", 1e3, "all memory, peak (kB)"),
 )
 HATCHES = ("", "//", "..", "xx", "\\\\", "++", "oo")
 
