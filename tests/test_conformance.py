@@ -70,7 +70,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     store = Store(tmp_path_factory.mktemp("recorded"))
     store.create()
     specs = {
-        replace(spec, timesteps=min(spec.timesteps, 80), probe=spec.probe and 10)
+        replace(spec, timesteps=min(spec.timesteps, 240), probe=spec.probe and 10)
         for name in REGISTRY.names("figure")
         for spec in REGISTRY.make("figure", name).runs(REGISTRY)
         if spec.seed == 0
