@@ -116,37 +116,36 @@ def _in_parallel(
     """Each run in one of `jobs` processes of one thread."""
     context = multiprocessing.get_context("spawn")
     made: dict[RunSpec, str] = {}
-    with context.Manager() as manager:
-        reports: Queue[Report | None] = manager.Queue()
-        listener = Thread(target=bars.listen, args=(reports,))
-        listener.start()
-        pool = ProcessPoolExecutor(
-            jobs,
-            mp_context=context,
-            initializer=_begin,
-            initargs=(store.folder, registry.plugins, reports),
-        )
-        try:
-            # Workers do not hear Ctrl-C: they are ended from here, and say nothing.
-            heard = signal.signal(signal.SIGINT, signal.SIG_IGN)
-            futures: dict[Future[str], RunSpec] = {
-                pool.submit(_work, spec, again): spec for spec in todo
-            }
-            signal.signal(signal.SIGINT, heard)
-            for future in as_completed(futures):
-                made[futures[future]] = future.result()
-                bars.finish(futures[future], future.result())
-        except BrokenProcessPool:
-            raise ChildProcessError(
-                "a worker process died (out of memory?); the same command goes on from here"
-            ) from None
-        finally:
-            reports.put(None)
-            listener.join()
-            if len(made) < len(todo):  # stopped: what runs still goes on from its checkpoint
-                for process in (pool._processes or {}).values():
-                    process.terminate()
-            pool.shutdown(cancel_futures=True)
+    # Children inherit it: they do not hear Ctrl-C, are ended from here, and say nothing.
+    heard = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    manager = context.Manager()
+    reports: Queue[Report | None] = manager.Queue()
+    listener = Thread(target=bars.listen, args=(reports,), daemon=True)
+    listener.start()
+    pool = ProcessPoolExecutor(
+        jobs,
+        mp_context=context,
+        initializer=_begin,
+        initargs=(store.folder, registry.plugins, reports),
+    )
+    futures: dict[Future[str], RunSpec] = {pool.submit(_work, spec, again): spec for spec in todo}
+    try:
+        signal.signal(signal.SIGINT, heard)
+        for future in as_completed(futures):
+            made[futures[future]] = future.result()
+            bars.finish(futures[future], future.result())
+    except BrokenProcessPool:
+        raise ChildProcessError(
+            "a worker process died (out of memory?); the same command goes on from here"
+        ) from None
+    finally:
+        reports.put(None)
+        listener.join()
+        if len(made) < len(todo):  # stopped: what runs still goes on from its checkpoint
+            for process in (pool._processes or {}).values():
+                process.terminate()
+        pool.shutdown(cancel_futures=True)
+        manager.shutdown()
     return made
 
 
