@@ -18,7 +18,7 @@ then bootstrapping switches on. Memory while it lasts: that of full BPTT.
 
 Differences from the paper: the paper writes γ = 1 in (2) and publishes s = 0.1. By default
 γ = s here: one backward pass gives both equations, as public re-implementations have it, and
-s < 1 then damps the feedback of M's own prediction, which runs away at γ = 1 on a stream.
+s < 1 then damps the feedback of M's own prediction, which can run away at γ = 1.
 `discount=1.0` is the equation to the letter, at a second backward pass. The synthesiser is
 moved by clipped SGD instead of Adam. The warm-up is ours.
 """
