@@ -10,6 +10,7 @@ from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from functools import partial
+from multiprocessing.managers import SyncManager
 from pathlib import Path
 from queue import Queue
 from threading import Thread
@@ -118,7 +119,8 @@ def _in_parallel(
     made: dict[RunSpec, str] = {}
     # Children inherit it: they do not hear Ctrl-C, are ended from here, and say nothing.
     heard = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    manager = context.Manager()
+    manager = SyncManager(ctx=context)
+    manager.start(_watch_parent)
     reports: Queue[Report | None] = manager.Queue()
     listener = Thread(target=bars.listen, args=(reports,), daemon=True)
     listener.start()
@@ -154,8 +156,21 @@ _worker: dict[str, Any] = {}
 
 
 def _begin(folder: Path, plugins: Sequence[Path], reports: Queue[Report | None]) -> None:
+    _watch_parent()
     torch.set_num_threads(1)
     _worker.update(store=Store(folder), registry=Registry(plugins), reports=reports)
+
+
+def _watch_parent() -> None:
+    """End with the parent: children of one that was killed would make the rest of its runs."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def end() -> None:
+        parent.join()
+        os._exit(1)
+
+    Thread(target=end, daemon=True).start()
 
 
 def _work(spec: RunSpec, again: bool) -> str:

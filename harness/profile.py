@@ -55,10 +55,10 @@ def profile(specs: Sequence[RunSpec], registry: Registry) -> pd.DataFrame:
         ratio = interval([own / first for own, first in zip(times, laps[0], strict=True)])
         row |= {
             "updates_per_second": run.done["updates"]
-            / (run.done["timesteps"] * per_timestep.median),
-            "throughput": run.spec.batch / per_timestep.median,
-            "seconds_per_timestep": per_timestep.median,
-            "time_ratio": ratio.median,
+            / (run.done["timesteps"] * per_timestep.centre),
+            "throughput": run.spec.batch / per_timestep.centre,
+            "seconds_per_timestep": per_timestep.centre,
+            "time_ratio": ratio.centre,
             "time_ratio_low": ratio.low,
             "time_ratio_high": ratio.high,
         }

@@ -21,7 +21,7 @@ from harness.store import Row
 from harness.task import Task
 from harness.trainer import Trainer
 
-CURVE_POINTS = 100
+CURVE_POINTS = 50
 EVALUATIONS = 20
 
 

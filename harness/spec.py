@@ -29,7 +29,7 @@ class RunSpec:
     model: str = "lstm(hidden=64)"
     seed: int = 0
     batch: int = 32
-    lr: float = 1e-3
+    lr: float = 1e-2
     clip: float = 1.0
     timesteps: int = 100_000
     device: str = "cpu"

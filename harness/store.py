@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import gzip
 import json
 import os
 import tempfile
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -45,7 +47,7 @@ class Record:
         writing counts.
         """
         record = None
-        for line in path.read_text(encoding="utf-8").splitlines():
+        for line in _text(path).splitlines():
             try:
                 row = json.loads(line)
             except ValueError:
@@ -78,7 +80,11 @@ class Record:
 
 
 class Store:
-    """A results folder: runs/ holds a record per run, checkpoints/ what they can go on from."""
+    """A results folder: runs/ holds a record per run, checkpoints/ what they can go on from.
+
+    A record that is kept may be packed with gzip; it is read as it is, and unpacked to be
+    written on.
+    """
 
     def __init__(self, folder: Path | str) -> None:
         self.folder = Path(folder)
@@ -98,11 +104,16 @@ class Store:
     def record(self, spec: RunSpec) -> Record | None:
         """The record of a run, None where there is none."""
         path = self._path(spec)
-        return Record.read(path) if path.exists() else None
+        for there in (path, _packed(path)):
+            if there.exists():
+                return Record.read(there)
+        return None
 
     def records(self) -> list[Record]:
         """Every record in the folder, by task, trainer and seed."""
-        paths = sorted((self.folder / "runs").glob("*.jsonl"))
+        plain = set((self.folder / "runs").glob("*.jsonl"))
+        packed = (self.folder / "runs").glob("*.jsonl.gz")
+        paths = sorted(plain | {path for path in packed if path.with_suffix("") not in plain})
         read = [record for path in paths if (record := Record.read(path))]
         return sorted(read, key=lambda r: (r.spec.task, r.spec.trainer, r.spec.seed, r.spec.id))
 
@@ -115,7 +126,12 @@ class Store:
 
     def open(self, spec: RunSpec) -> Writer:
         """A writer for a run; ValueError while another process holds it."""
-        return Writer(self._path(spec))
+        path = self._path(spec)
+        if not path.exists() and _packed(path).exists():
+            unpacked = path.with_name(f"{path.name}.{os.getpid()}")
+            unpacked.write_text(_text(_packed(path)), encoding="utf-8")
+            unpacked.replace(path)  # whole or not at all
+        return Writer(path)
 
     def checkpoint(self, spec: RunSpec) -> Path:
         """Where a run keeps what it can go on from."""
@@ -123,6 +139,20 @@ class Store:
 
     def _path(self, spec: RunSpec) -> Path:
         return self.folder / "runs" / f"{spec.id}.jsonl"
+
+
+def _packed(path: Path) -> Path:
+    return path.with_name(path.name + ".gz")
+
+
+def _text(path: Path) -> str:
+    """A record's lines; ValueError where a packed one is damaged."""
+    if path.suffix != ".gz":
+        return path.read_text(encoding="utf-8")
+    try:
+        return gzip.decompress(path.read_bytes()).decode()
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise ValueError(f"{path} is damaged: {error}") from None
 
 
 class RecordingError(OSError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import multiprocessing
 import re
@@ -83,6 +84,27 @@ def test_a_finished_run_is_not_made_again(store: Store, registry: Registry) -> N
     before = lines(store, small())
     assert record(small(), registry, store, silent) == "complete"
     assert lines(store, small()) == before
+
+
+def test_a_packed_record_is_read_found_and_written_on(store: Store, registry: Registry) -> None:
+    record(small(), registry, store, silent)
+    (before,) = store.records()
+    path = store.folder / "runs" / f"{small().id}.jsonl"
+    packed = path.with_name(path.name + ".gz")
+    packed.write_bytes(gzip.compress(path.read_bytes()))
+    assert len(store.records()) == 1  # beside the plain one it is the same run
+    path.unlink()
+    (after,) = store.records()
+    assert (after.curve, after.end) == (before.curve, before.end)
+    assert record(small(), registry, store, silent) == "complete"
+    record(small(), registry, store, silent, again=True)
+    (anew,) = store.records()
+    assert [r["bits"] for r in anew.curve] == [r["bits"] for r in before.curve]
+    assert "run" in [line["kind"] for line in lines(store, small())][1:]  # both attempts are there
+    path.unlink()
+    packed.write_bytes(packed.read_bytes()[:-20])
+    with pytest.raises(ValueError, match=r"^[^\n]*is damaged[^\n]*$"):
+        store.records()
 
 
 def test_a_torn_line_is_passed_over_and_shut_off(store: Store) -> None:
