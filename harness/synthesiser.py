@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from abc import abstractmethod
+from collections.abc import Iterator
+from functools import partial
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -19,13 +22,16 @@ class Synthesiser(nn.Sequential):
 
     `layers` hidden layers of ReLU units. The last layer starts at zero, so that an untrained
     synthesiser is silent and training starts as truncated backpropagation.
+
+    bounded: M reads tanh(state). The cell of an LSTM knows no bound: read as it is, it lets the
+             predictions grow with it, which push it on, to hundreds of times the true gradient
     """
 
-    def __init__(self, d_state: int, *, hidden: int, layers: int) -> None:
+    def __init__(self, d_state: int, *, hidden: int, layers: int, bounded: bool) -> None:
         at_least(1, hidden=hidden)
         at_least(0, layers=layers)
         widths = [d_state] + [hidden] * layers
-        stack: list[nn.Module] = []
+        stack: list[nn.Module] = [nn.Tanh()] if bounded else []
         for i in range(layers):
             stack += [nn.Linear(widths[i], widths[i + 1]), nn.ReLU()]
         last = nn.Linear(widths[-1], d_state)
@@ -38,9 +44,13 @@ class SyntheticGradientTrainer(Trainer):
     """Truncated backpropagation that hears from beyond the cut through a synthesiser.
 
     T:         unroll length, in timesteps
+    warmup:    timesteps of plain backpropagation first, see warm_up()
     scale:     s, the factor on a synthetic gradient where it is consumed
+    discount:  γ, the factor on it in the synthesiser's own target; None: s, where one backward
+               pass gives both
     hidden:    width of the synthesiser's hidden layers; None: d_state
-    layers:    its hidden layers
+    layers:    its hidden layers; 0: M is linear
+    bounded:   whether it reads tanh(state), see Synthesiser
     optimiser, lr, clip: how it is moved. Plain SGD: Adam moves every weight by its full step
                whatever the signal, a noise floor as large as the gradients that matter
     """
@@ -53,22 +63,44 @@ class SyntheticGradientTrainer(Trainer):
         loss: Loss,
         *,
         T: int,
+        warmup: int,
         scale: float,
+        discount: float | None,
         hidden: int | None,
         layers: int,
+        bounded: bool,
         optimiser: Literal["sgd", "adam"],
         lr: float,
         clip: float,
     ) -> None:
         super().__init__(model, loss)
         at_least(1, T=T)
-        at_least(0, scale=scale)
+        self.discount = scale if discount is None else discount
+        at_least(0, warmup=warmup, scale=scale, discount=self.discount)
+        if scale == 0 and self.discount > 0:
+            raise ValueError(f"scale must be above 0 where discount is, got {scale!r}")
         self.T = T
+        self.warmup = warmup
         self.scale = scale
+        self.seen = 0  # timesteps, for the warm-up
         self.own_optimiser = Optimiser(optimiser, lr, clip)
-        self.synthesiser = Synthesiser(
-            model.d_state, hidden=model.d_state if hidden is None else hidden, layers=layers
+        width = model.d_state if hidden is None else hidden
+        self.network = partial(
+            Synthesiser, model.d_state, hidden=width, layers=layers, bounded=bounded
         )
+        self.synthesiser = self.network()
+
+    @abstractmethod
+    def decoupled(self, episode: Episode) -> Iterator[Tensor]:
+        """What gradients() does when the warm-up is over."""
+
+    def gradients(self, episode: Episode) -> Iterator[Tensor]:
+        yield from self.warm_up(episode) if self.phase else self.decoupled(episode)
+        self.seen += episode.length
+
+    @property
+    def phase(self) -> str:
+        return "warm-up" if self.seen < self.warmup else ""
 
     def own_parameters(self) -> list[nn.Parameter]:
         return list(self.synthesiser.parameters())
@@ -78,27 +110,31 @@ class SyntheticGradientTrainer(Trainer):
         prediction: Tensor = self.synthesiser(state)
         return prediction
 
+    def beyond(self, window: Episode, h_T: Tensor) -> Tensor | None:
+        """M(h_T), (B, d_state): the gradient from after the window; None where nothing follows."""
+        return None if window.final else self.synthetic_gradient(h_T)
+
     def backpropagate(
-        self, window: Episode, loss: Tensor, h_0: Tensor, h_T: Tensor, discount: float
+        self, loss: Tensor, h_0: Tensor, h_T: Tensor, beyond: Tensor | None
     ) -> Tensor:
         """Fill the model's gradients with ∂L/∂θ + s M(h_T) ∂h_T/∂θ; return the target at h_0.
 
-        The target (B, d_state) is B (∂L/∂h_0) + discount · M(h_T) ∂h_T/∂h_0, per sequence. Where
-        discount = s one backward pass gives both; else the two terms need a pass each.
+        The target (B, d_state) is B (∂L/∂h_0) + γ M(h_T) ∂h_T/∂h_0, per sequence. Where γ = s one
+        backward pass gives both; else the two terms need a pass each.
         """
-        B = window.batch
-        if window.final:  # nothing follows: the gradient beyond is zero
+        B = len(h_0)
+        if beyond is None:
             loss.backward()
             return B * _gradient(h_0)
-        beyond = self.scale * self.synthetic_gradient(h_T) / B
-        if discount == self.scale:
-            torch.autograd.backward([loss, h_T], [None, beyond])
+        consumed = self.scale / B * beyond
+        if self.discount == self.scale:
+            torch.autograd.backward([loss, h_T], [None, consumed])
             return B * _gradient(h_0)
-        h_T.backward(beyond, retain_graph=True)
+        h_T.backward(consumed, retain_graph=True)
         further, h_0.grad = _gradient(h_0), None
         loss.backward()
         own = B * _gradient(h_0)
-        return own + B * discount / self.scale * further if discount else own
+        return own + B * self.discount / self.scale * further if self.discount else own
 
     def regress(self, state: Tensor, target: Tensor) -> None:
         """Fill the synthesiser's gradients: squared error, summed over d_state, mean over B.
@@ -106,8 +142,41 @@ class SyntheticGradientTrainer(Trainer):
         The per-sequence gradient is regressed, not the batch mean's: a mean over B and d_state
         leaves gradients of 1e-8 and less, under Adam's epsilon, and the synthesiser is frozen.
         """
-        error = self.synthesiser(state.detach()) - target
-        error.square().sum(-1).mean().backward()
+        squared_error(self.synthesiser(state.detach()), target).backward()
+
+    def warm_up(self, episode: Episode) -> Iterator[Tensor]:
+        """Train by backpropagation through the whole episode, one update.
+
+        M regresses on the true gradient at every boundary in it:
+
+            M(h_k) → Σ_{j ≥ k} ∂L_j/∂h_k, up to the end of the episode
+
+        Memory while it lasts: that of full backpropagation.
+        """
+        boundaries, losses = [], []
+        h = self.boundary(episode).requires_grad_()
+        for window in episode.windows(self.T):
+            h.retain_grad()
+            boundaries.append(h)
+            loss, h = self.unroll(window, h)
+            losses.append(loss)
+        total = torch.stack(losses).sum()
+        total.backward()
+        true = [episode.batch * h.grad for h in boundaries if h.grad is not None]
+        self.regress(torch.cat(boundaries), torch.cat(true))
+        yield total.detach()
+
+    def get_extra_state(self) -> dict[str, Any]:
+        return super().get_extra_state() | {"seen": self.seen}
+
+    def set_extra_state(self, state: dict[str, Any]) -> None:
+        super().set_extra_state(state)
+        self.seen = state["seen"]
+
+
+def squared_error(prediction: Tensor, target: Tensor) -> Tensor:
+    """Summed over d_state, averaged over B; both (B, d_state)."""
+    return (prediction - target).square().sum(-1).mean()
 
 
 def _gradient(leaf: Tensor) -> Tensor:

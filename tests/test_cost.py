@@ -58,7 +58,7 @@ def window_products(model: Call, trainer: Call, L: int, *, final: bool, cuda: bo
     if not synthetic:
         return total
     width = trainer.options.get("hidden", d_state)
-    layers = trainer.options.get("layers", 1)
+    layers = trainer.options.get("layers", 0)
     sizes = [d_state, *[width] * layers, d_state]
     products = [B * a * b for a, b in pairwise(sizes)]
     total += 3 * sum(products) - products[0]  # regress: no gradient of the state is wanted

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 from collections.abc import Callable
 
 import pytest
@@ -82,7 +83,9 @@ def test_1_tbptt_over_the_whole_episode_is_bptt_bit_for_bit(model_name: str, fre
 
 
 @pytest.mark.parametrize("model_name", MODELS)
-@pytest.mark.parametrize("method", ["sg", "dni", "dni(discount=1.0)", "dni(discount=0.3)"])
+@pytest.mark.parametrize(
+    "method", ["sg", "dni", "dni(discount=1.0)", "dni(discount=0.3)", "dni_aux(core=False)"]
+)
 @pytest.mark.parametrize("final", [True, False])
 def test_2_a_silent_synthesiser_leaves_tbptt(model_name: str, method: str, final: bool) -> None:
     model = make_model(model_name)
@@ -98,7 +101,8 @@ def test_2_a_silent_synthesiser_leaves_tbptt(model_name: str, method: str, final
 @pytest.mark.parametrize("model_name", MODELS)
 @pytest.mark.parametrize(("L", "T"), LENGTHS)
 @pytest.mark.parametrize(
-    "method", ["sg(scale=1.0)", "dni(scale=1.0)", "dni(scale=1.0, discount=0.5)"]
+    "method",
+    ["sg(scale=1.0)", "dni(scale=1.0)", "dni(scale=1.0, discount=0.5)", "dni_aux(scale=1.0)"],
 )
 def test_3_an_oracle_makes_it_bptt(model_name: str, L: int, T: int, method: str) -> None:
     model = make_model(model_name)
@@ -116,7 +120,9 @@ def test_3_an_oracle_makes_it_bptt(model_name: str, L: int, T: int, method: str)
 
 @pytest.mark.parametrize("model_name", MODELS)
 @pytest.mark.parametrize(("L", "T"), LENGTHS)
-@pytest.mark.parametrize("method", ["dni(scale=1.0)", "dni(scale=0.5, discount=1.0)"])
+@pytest.mark.parametrize(
+    "method", ["dni(scale=1.0)", "dni(scale=0.5, discount=1.0)", "dni_aux(scale=1.0, core=False)"]
+)
 def test_4_dni_with_an_oracle_is_taught_the_true_gradient(
     model_name: str, L: int, T: int, method: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -167,13 +173,13 @@ def test_4_regression_is_per_sequence_and_summed_over_the_state() -> None:
     state, target = torch.randn(4, 10, dtype=F64), torch.randn(4, 10, dtype=F64)
     trainer.zero_grad()
     trainer.regress(state, target)
-    (layer,) = trainer.synthesiser
+    _, layer = trainer.synthesiser
     # silent: error = -target, so that d/dbias of mean_B sum_d error² is -2 mean_B target
     torch.testing.assert_close(layer.bias.grad, -2 * target.mean(0))
 
 
 @pytest.mark.parametrize(
-    "text", ["bptt", "tbptt(T=3)", "sg(T=3)", "dni(T=3)", "dni(T=3, warmup=9)"]
+    "text", ["bptt", "tbptt(T=3)", "sg(T=3)", "dni(T=3)", "dni(T=3, warmup=9)", "dni_aux(T=3)"]
 )
 @pytest.mark.parametrize("L", [6, 7])
 def test_5_losses_add_up_to_one_forward_pass(text: str, L: int) -> None:
@@ -211,6 +217,74 @@ def test_5_tbptt_misses_exactly_the_terms_beyond_its_windows(
     torch.testing.assert_close(full - sum(truncated), missing, rtol=1e-9, atol=1e-13)
 
 
+@pytest.mark.parametrize("core", [True, False])
+@pytest.mark.parametrize("warmup", [0, 9])
+@pytest.mark.parametrize("fresh", [True, False])
+def test_dni_aux_of_weight_0_is_dni(
+    core: bool, warmup: int, fresh: bool, registry: Registry
+) -> None:
+    """To the last bit, through every update of a run, the synthesiser's included."""
+    runs = [
+        Run(
+            RunSpec(
+                task=f"plain_copy(bits=2, protocol='{'reset' if fresh else 'stream'}')",
+                trainer=trainer, model="lstm(hidden=6)", batch=4, timesteps=200, lr=1e-2,
+            ),
+            registry,
+        )
+        for trainer in (
+            f"dni(T=2, warmup={warmup})",
+            f"dni_aux(T=2, warmup={warmup}, weight=0.0, core={core})",
+        )
+    ]  # fmt: skip
+    for run in runs:
+        for _ in run.train():
+            pass
+    ours, theirs = (dict(run.trainer.named_parameters()) for run in runs)
+    assert len(ours) < len(theirs)
+    assert all(torch.equal(weight, theirs[name]) for name, weight in ours.items())
+
+
+@pytest.mark.parametrize("core", [True, False])
+@pytest.mark.parametrize("final", [True, False])
+def test_dni_aux_foretells_the_next_prediction(
+    core: bool, final: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What A and M are taught, written out apart from the trainer."""
+    model = make_model()
+    episode = random_episode(6, fresh=False, final=final, dtype=F64)
+    weight, scale = 0.3, 0.7
+    trainer = make_trainer(f"dni_aux(T=3, weight={weight}, core={core}, scale={scale})", model)
+    excite(trainer.synthesiser)
+    excite(trainer.auxiliary)
+    trainer.carried = h = carried_state(model, episode)
+    expected, auxiliary_gradients = [], []
+    for window in episode.windows(3):
+        h_0 = h.clone().requires_grad_()
+        outputs, h_T = model(window.x, h_0)
+        predicted = 0 * h_T.detach() if window.final else trainer.synthesiser(h_T).detach()
+        difference = trainer.auxiliary(h_0) - predicted
+        auxiliary_loss = weight * difference.square().sum() / episode.batch
+        auxiliary_gradients.append(
+            torch.autograd.grad(
+                auxiliary_loss, list(trainer.auxiliary.parameters()), retain_graph=True
+            )
+        )
+        heard = squared_error(outputs, window) + scale * (h_T * predicted).sum() / episode.batch
+        if core:
+            heard = heard + auxiliary_loss
+        (gradient,) = torch.autograd.grad(heard, h_0)
+        expected.append(episode.batch * gradient)
+        h = h_T.detach()
+    targets = targets_of(trainer, monkeypatch)
+    trainer.zero_grad()
+    for k, _ in enumerate(trainer.gradients(episode)):
+        torch.testing.assert_close(targets[k], expected[k], rtol=1e-10, atol=1e-13)
+        for p, wanted in zip(trainer.auxiliary.parameters(), auxiliary_gradients[k], strict=True):
+            torch.testing.assert_close(p.grad, wanted, rtol=1e-10, atol=1e-13)
+        trainer.zero_grad()
+
+
 @pytest.mark.parametrize("model_name", MODELS)
 def test_warm_up_is_bptt_and_teaches_the_true_gradients(
     model_name: str, monkeypatch: pytest.MonkeyPatch
@@ -239,7 +313,7 @@ def test_warm_up_ends_after_its_timesteps() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["bptt", "tbptt(T=3)", "sg(T=3)", "dni(T=3)", "dni(T=3, warmup=9)"]
+    "text", ["bptt", "tbptt(T=3)", "sg(T=3)", "dni(T=3)", "dni(T=3, warmup=9)", "dni_aux(T=3)"]
 )
 def test_6_a_trainer_leaves_the_weights_alone(text: str) -> None:
     trainer = make_trainer(text, make_model())
@@ -254,7 +328,7 @@ def test_6_one_seed_gives_every_trainer_the_same_weights_and_data(registry: Regi
     for task in tasks:
         runs = [
             Run(RunSpec(task=task, trainer=trainer, seed=3), registry)
-            for trainer in ("bptt", "tbptt(T=1)", "sg(T=1)", "dni(T=1, hidden=7)")
+            for trainer in ("bptt", "tbptt(T=1)", "sg(T=1)", "dni(T=1, hidden=7)", "dni_aux(T=1)")
         ]
         weights = [list(run.model.parameters()) for run in runs]
         data = [next(run.episodes()) for run in runs]
@@ -271,7 +345,9 @@ def test_6_one_seed_gives_every_trainer_the_same_weights_and_data(registry: Regi
 
 
 @pytest.mark.parametrize("task", ["plain_copy(bits=2)", "repeat_copy(bits=2)", "char_lm(length=8)"])
-@pytest.mark.parametrize("trainer", ["bptt", "tbptt(T=3)", "sg(T=3)", "dni(T=3, warmup=150)"])
+@pytest.mark.parametrize(
+    "trainer", ["bptt", "tbptt(T=3)", "sg(T=3)", "dni(T=3, warmup=150)", "dni_aux(T=3)"]
+)
 def test_7_a_restored_run_goes_on_bit_for_bit(task: str, trainer: str, registry: Registry) -> None:
     spec = RunSpec(
         task=task, trainer=trainer, model="lstm(hidden=6)", batch=4, timesteps=400, lr=1e-2,
@@ -313,3 +389,55 @@ def test_probe_of_an_oracle_finds_no_fault(registry: Registry) -> None:
     assert found["norm_ratio"] == pytest.approx(1)
     assert found["boundary_cosine"] == pytest.approx([1, 1, 1])
     assert found["boundary_norm_ratio"] == pytest.approx([1, 1, 1])
+    assert found["added_ratio"] == found["missing_ratio"] > 0
+    assert found["added_cosine"] == pytest.approx(1)
+    assert found["distances"] == [0]  # every timestep is scored
+    assert found["distance_cosine"] == found["distance_norm_ratio"] == pytest.approx([1])
+
+
+def test_probe_against_gradients_taken_one_by_one(registry: Registry) -> None:
+    """The reach, and what is missing and added, written out apart from the probe."""
+    from harness.probe import probe
+
+    model = make_model()
+    episode = random_episode(6, fresh=False, dtype=F64)
+    episode.weight[:4] = 0
+    episode.weight[4, 1] = 0
+    h = carried_state(model, episode)
+    boundaries, _ = unrolled(model, episode, 2, h)
+    outputs, _ = model(episode.x[4:], boundaries[2])
+    last = squared_error(outputs, next(itertools.islice(episode.windows(2), 2, None)))
+    norms = [g.norm().item() for g in torch.autograd.grad(last, boundaries[::-1])]
+    trainer = make_trainer("dni(T=2)", model)
+    excite(trainer.synthesiser)
+    trainer.carried = h
+    found = probe(trainer, episode)
+    assert found["reach"] == pytest.approx([norm / norms[0] for norm in norms], rel=1e-4)
+    assert found["distances"] == [0, 1, 2, 3]
+    flat = {}
+    for text in ("bptt", "tbptt(T=2)"):
+        other = make_trainer(text, model)
+        other.carried = h
+        flat[text] = torch.stack(window_gradients(other, episode)).sum(0)
+    added = torch.stack(window_gradients(trainer, episode)).sum(0) - flat["tbptt(T=2)"]
+    missing = flat["bptt"] - flat["tbptt(T=2)"]
+    kept = flat["tbptt(T=2)"].norm()
+    assert found["added_ratio"] == pytest.approx((added.norm() / kept).item(), rel=1e-4)
+    assert found["missing_ratio"] == pytest.approx((missing.norm() / kept).item(), rel=1e-4)
+    cosine = torch.nn.functional.cosine_similarity(added, missing, dim=0).item()
+    assert found["added_cosine"] == pytest.approx(cosine, rel=1e-4)
+
+
+def test_probe_of_truncation_adds_nothing_and_of_bptt_reaches_every_timestep() -> None:
+    from harness.probe import probe
+
+    model = make_model()
+    episode = random_episode(6, dtype=F64)
+    found = probe(make_trainer("tbptt(T=3)", model), episode)
+    assert found["added_ratio"] == 0
+    assert found["missing_ratio"] > 0
+    assert found["distances"] == []
+    whole = probe(make_trainer("bptt", model), episode)
+    assert whole["cosine"] == 1
+    assert len(whole["reach"]) == 6
+    assert "missing_ratio" not in whole

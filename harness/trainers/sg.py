@@ -36,22 +36,25 @@ class Sg(SyntheticGradientTrainer):
         loss: Loss,
         *,
         T: int = 4,
+        warmup: int = 0,
         scale: float = 1.0,
         hidden: int | None = None,
-        layers: int = 1,
+        layers: int = 0,
+        bounded: bool = True,
         optimiser: Literal["sgd", "adam"] = "sgd",
         lr: float = 3e-2,
         clip: float = 0.3,
     ) -> None:
         super().__init__(
-            model, loss, T=T, scale=scale, hidden=hidden, layers=layers,
-            optimiser=optimiser, lr=lr, clip=clip,
+            model, loss, T=T, warmup=warmup, scale=scale, discount=0.0,
+            hidden=hidden, layers=layers, bounded=bounded, optimiser=optimiser, lr=lr, clip=clip,
         )  # fmt: skip
 
-    def gradients(self, episode: Episode) -> Iterator[Tensor]:
+    def decoupled(self, episode: Episode) -> Iterator[Tensor]:
         for window in episode.windows(self.T):
             h_0 = self.boundary(window).requires_grad_()
             loss, h_T = self.unroll(window, h_0)
-            target = self.backpropagate(window, loss, h_0, h_T, discount=0.0)  # (1)
+            beyond = self.beyond(window, h_T)
+            target = self.backpropagate(loss, h_0, h_T, beyond)  # (1)
             self.regress(h_0, target)  # (2)
             yield loss.detach()
