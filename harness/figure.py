@@ -57,7 +57,7 @@ _STYLES: tuple[tuple[str, Any, str], ...] = (
 )
 
 
-METHODS = ("bptt", "tbptt", "sg", "dni")
+METHODS = ("bptt", "tbptt", "sg", "dni", "dni_aux")
 """The built-in trainers, from the full gradient through none beyond the cut to a predicted one."""
 
 

@@ -15,10 +15,20 @@ class Suite(ABC):
     """Runs that belong together.
 
     figures: names of the figures drawn from them
+    claims:  names of the claims judged on them when they are made
     """
 
     figures: tuple[str, ...] = ()
+    claims: tuple[str, ...] = ()
 
     @abstractmethod
     def runs(self, registry: Registry) -> list[RunSpec]:
         """Every run, in the order in which they are started."""
+
+
+def trainers(registry: Registry, T: int) -> list[str]:
+    """Every trainer that there is, with unroll length T where it has one."""
+    return [
+        f"{name}(T={T})" if "T" in registry.entry("trainer", name).defaults() else name
+        for name in registry.names("trainer")
+    ]

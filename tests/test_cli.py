@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -35,7 +36,9 @@ def results(tmp_path: Path) -> Path:
     return tmp_path / "results"
 
 
-@pytest.mark.parametrize("command", ["list", "run", "suite", "profile", "plot", "export"])
+@pytest.mark.parametrize(
+    "command", ["list", "run", "suite", "verdict", "profile", "plot", "export"]
+)
 def test_every_command_has_help_with_an_example(
     command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -67,7 +70,7 @@ def test_list_names_everything(capsys: pytest.CaptureFixture[str]) -> None:
 
     assert call("list") == 0
     said = capsys.readouterr().out
-    for kind in ("task", "model", "trainer", "figure", "suite"):
+    for kind in ("task", "model", "trainer", "figure", "suite", "claim"):
         for name in REGISTRY.names(kind):
             assert f"  {name} " in said
     assert call("list", "trainer") == 0
@@ -89,9 +92,9 @@ def test_the_issues_command_gives_eight_complete_rows(results: Path, tmp_path: P
     # LSTM 64 on 5 inputs, read-out of 4, batch 32: forward once, backward twice
     tbptt = 3 * 2 * 32 * (4 * 64 * (5 + 64) + 64 * 4)
     assert per_timestep["tbptt(T=3)"] == pytest.approx(tbptt, rel=0.01)
-    # a synthesiser of one hidden layer as wide as the state, 128: predicts beyond (1 forward),
-    # regresses (1 forward, 1 backward without the gradient of its input), once a window
-    synthesiser = 2 * 32 * 128 * 128 * (2 + 2 + 3) / 3
+    # a linear synthesiser of the state, 128: predicts beyond (1 forward), regresses (1 forward,
+    # 1 backward without the gradient of its input), once a window
+    synthesiser = 2 * 32 * 128 * 128 * (1 + 1 + 1) / 3
     assert per_timestep["dni(T=3)"] == pytest.approx(tbptt + synthesiser, rel=0.01)
 
 
@@ -165,6 +168,34 @@ class Half(Tbptt):
 '''
 
 
+def test_a_suite_with_a_claim_prints_its_verdict_and_verdict_prints_it_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "table1_desk"  # where the claim looks
+    asked = ["--seeds", "1", "--timesteps", "60", "--jobs", "1", "--results", str(folder)]
+    assert call("suite", "gap", *asked) == 0
+    said = capsys.readouterr().out
+    assert "tbptt(T=3)" in said
+    assert "(b) Does it learn longer dependencies?" in said
+    assert "dni solves longer dependencies than truncation at equal T: plain_copy" in said
+    assert call("verdict", "dependency", "--results", str(tmp_path)) == 0
+    again = capsys.readouterr().out
+    assert again in said
+    assert call("verdict", "--results", str(tmp_path)) == 0
+    every = capsys.readouterr().out
+    assert [f"({letter})" in every for letter in "abcdefg"] == [True] * 7
+    assert "`sgbench suite claims` makes them" in every
+
+
+def test_an_estimate_makes_nothing(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = ["--seeds", "2", "--estimate", "--results", str(results)]
+    assert call("suite", "gap", *asked) == 0
+    said = capsys.readouterr().out
+    assert "2 × " in said
+    assert "4 runs: " in said
+    assert not results.exists()
+
+
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_a_trainer_from_outside_stands_in_the_table(
     jobs: str, results: Path, tmp_path: Path
@@ -199,6 +230,8 @@ BAD = [
     ([*RUN, "bptt", "--plugin", "broken.py"], "plug-in broken.py, line 1", "invalid syntax"),
     ([*RUN, "bptt", "--plugin", "absent.py"], "no plug-in file", "absent.py"),
     (["suite", "quik"], "no suite 'quik'", "did you mean 'quick'?"),
+    (["verdict", "speeed"], "no claim 'speeed'", "did you mean 'speed'?"),
+    (["verdict", "--results", "nowhere"], "no folder 'nowhere' for --results", ""),
     (["suite", "quick", "--timesteps", "0"], "timesteps must be at least 1", "got 0"),
     (["plot", "level"], "no figure 'level'", "did you mean 'levels'?"),
     (["plot", "levels"], "no records in results/local", ""),
@@ -374,3 +407,36 @@ def test_python_m_harness_is_the_same_command() -> None:
     )  # fmt: skip
     assert done.returncode == 2
     assert done.stderr.startswith("sgbench: no command 'rnu'")
+
+
+def test_workers_end_with_a_parent_that_is_killed(results: Path) -> None:
+    asked = ["run", "plain_copy(bits=2)", "tbptt(T=2)", "dni(T=2)", "--timesteps", "10000000"]
+    command = [sys.executable, "-m", "harness", *asked, "--jobs", "2", "--results", str(results)]
+    parent = subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True)
+
+    try:
+        deadline = time.monotonic() + 120
+        while len(list(results.glob("runs/*.jsonl"))) < 2 and time.monotonic() < deadline:
+            time.sleep(0.2)
+        parent.kill()
+        parent.wait()
+        pids = _members(parent.pid)
+        deadline = time.monotonic() + 30
+        while pids and time.monotonic() < deadline:
+            time.sleep(0.2)
+            pids = _members(parent.pid)
+        assert not pids
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(parent.pid, 9)
+
+
+def _members(session: int) -> list[int]:
+    """The processes of a session that live."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            after_name = path.read_text(encoding="utf-8").rpartition(")")[2].split()
+            if after_name[0] != "Z" and int(after_name[3]) == session:
+                found.append(int(path.parent.name))
+    return found

@@ -103,7 +103,7 @@ def setting(function: F) -> F:
                      help="Text for char_lm, in place of the one that the task names."),
         click.option("--clip", default=1.0, show_default=True,
                      help="Norm at which the model's gradient is clipped; 0: never."),
-        click.option("--lr", default=1e-3, show_default=True, help="Of Adam on the model."),
+        click.option("--lr", default=1e-2, show_default=True, help="Of Adam on the model."),
         click.option("--batch", default=32, show_default=True, help="Sequences side by side."),
         click.option("--model", default="lstm(hidden=64)", show_default=True),
     ):  # fmt: skip

@@ -40,7 +40,7 @@ def command(
 
     \b
     Example:  sgbench run "plain_copy(bits=4)" bptt "tbptt(T=3)" "dni(T=3)" \\
-                  --model "lstm(hidden=64)" --batch 32 --timesteps 30000 --lr 0.003 --seeds 3
+                  --model "lstm(hidden=64)" --batch 32 --timesteps 30000 --seeds 3
     """
     from harness.registry import Registry
     from harness.store import Store

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import click
 
 from harness import cli
+
+if TYPE_CHECKING:
+    from harness.registry import Registry
+    from harness.spec import RunSpec
 
 
 @click.command("suite")
@@ -12,6 +19,8 @@ from harness import cli
 @click.option("--seeds", type=click.IntRange(min=1), help="Seeds 0 to N - 1, not the suite's own.")
 @click.option("--timesteps", type=int, help="Data-time of every run that learns.")
 @click.option("--device", help="cpu, cuda or cuda:0, not the suite's own.")
+@click.option("--estimate", "estimated", is_flag=True,
+              help="Make nothing; try each run briefly and say what all would take.")  # fmt: skip
 @cli.results
 @cli.plugins
 @cli.jobs
@@ -22,6 +31,7 @@ def command(
     seeds: int | None,
     timesteps: int | None,
     device: str | None,
+    estimated: bool,
     results: str,
     plugin: tuple[str, ...],
     jobs: int | None,
@@ -42,14 +52,15 @@ def command(
     from harness.check import unknown
     from harness.registry import Registry
     from harness.store import Store
+    from harness.verdict import judged
 
     registry, store = Registry(plugin), Store(results)
     name = Call.parse(name.replace("-", "_")).name
     if name in registry.names("suite"):
         suite = registry.make("suite", name)
-        specs, figures = suite.runs(registry), suite.figures
+        specs, figures, claims = suite.runs(registry), suite.figures, suite.claims
     elif name in registry.names("figure"):
-        specs, figures = registry.make("figure", name).runs(registry), (name,)
+        specs, figures, claims = registry.make("figure", name).runs(registry), (name,), ()
     else:
         raise unknown("suite", name, registry.names("suite") + registry.names("figure"))
     specs = [
@@ -62,7 +73,39 @@ def command(
     ]
     if seeds:
         specs = [replace(spec, seed=seed) for seed in range(seeds) for spec in specs]
-    records, code = cli.make(list(dict.fromkeys(specs)), store, registry, jobs, anew=again)
+    specs = list(dict.fromkeys(specs))
+    if estimated:
+        _say_estimate(specs, registry)
+        return
+    records, code = cli.make(specs, store, registry, jobs, anew=again)
+    for each in claims:
+        click.echo("\n".join(judged(registry.make("claim", each), records)))
     for path in cli.draw(figures, records, registry, store.folder / "figures"):
         click.echo(f"drawn: {path}")
     raise SystemExit(code)
+
+
+def _say_estimate(specs: Sequence[RunSpec], registry: Registry) -> None:
+    """A line a kind of run, then the sum."""
+    import torch
+
+    from harness.estimate import estimate
+    from harness.execute import check
+
+    torch.set_num_threads(1)
+    check(specs, registry)
+    found = estimate(specs, registry)
+    kinds: dict[str, list[tuple[RunSpec, float, float]]] = {}
+    for each in found:
+        kinds.setdefault(f"{each[0].task} {each[0].trainer}", []).append(each)
+    for kind, group in kinds.items():
+        spec, seconds, flops = group[0]
+        click.echo(
+            f"{len(group)} × {seconds / 3600:8.3f} h, {flops / 1e12:10,.2f} TFLOP, "
+            f"{spec.timesteps:12,} timesteps: {kind}"
+        )
+    hours = sum(seconds for _, seconds, _ in found) / 3600
+    click.echo(
+        f"\n{len(found)} runs: {hours:,.1f} hours of training, one run at a time, "
+        f"{sum(flops for *_, flops in found) / 1e15:,.3f} PFLOP"
+    )

@@ -1,0 +1,1 @@
+"""Claims, one a file; the file name is the name."""

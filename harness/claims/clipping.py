@@ -1,0 +1,47 @@
+"""Does clipping or normalising gradients close the gap for truncation?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.pairs import levelled, name, of, pairs, plain, span, units, where
+from harness.statistics import ratio
+from harness.store import Record
+from harness.verdict import Claim, Finding
+
+COMMON = 1.0
+"""The norm at which everything else is clipped."""
+
+CLOSED = 0.9
+"""Of dni's T_task, from which the gap counts as closed."""
+
+
+class Clipping(Claim):
+    """`tbptt` at other clipping norms beside `dni` at the common one, over tasks and seeds.
+
+    At a norm far under every gradient's, clipping is normalisation.
+    """
+
+    letter = "g"
+    question = "Does clipping or normalising the gradient close the gap for truncation?"
+    suite = "claims"
+
+    def findings(self, records: Sequence[Record]) -> list[Finding]:
+        listed = [r for r in records if plain(r) and not r.probes and levelled(r)]
+        found = []
+        for clip in sorted({r.spec.clip for r in listed if name(r) == "tbptt"} - {COMMON}):
+            here = [r for r in listed if name(r) == "dni" or r.spec.clip == clip]
+            beside = pairs(here, of("tbptt"), of("dni"), lambda r: r.spec.T)
+            if beside:
+                said = f"clipped at {clip:g}" if clip else "without clipping"
+                found.append(
+                    Finding(
+                        says=f"tbptt {said} solves nine tenths of what dni does, or more",
+                        where=f"{where(a for a, _ in beside)}, T={beside[0][0].spec.T}",
+                        paired=ratio(
+                            units(beside, lambda a, b: (span(a), span(b)), "geometric"), CLOSED
+                        ),
+                        null=CLOSED, if_true="above",
+                    )
+                )  # fmt: skip
+        return found

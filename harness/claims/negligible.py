@@ -1,0 +1,67 @@
+"""Is the gradient from beyond the cut negligible beside the window's own?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import median
+
+from harness.pairs import by, name, setting, where
+from harness.statistics import difference, interval
+from harness.store import Record
+from harness.verdict import Claim, Finding
+
+NEGLIGIBLE = 0.1
+
+
+class Negligible(Claim):
+    """The norm of what truncation leaves out of the weights' gradient, over that of what it keeps.
+
+    The median over the probes of a run, all tasks and seeds against the tenth that would be
+    negligible.
+    """
+
+    letter = "c"
+    question = "Is the gradient beyond the cut negligible?"
+    suite = "claims"
+
+    def findings(self, records: Sequence[Record]) -> list[Finding]:
+        truncated = {(setting(r), r.spec.T) for r in records if name(r) == "tbptt" and r.probes}
+        found = []
+        for column, trainer, says in (
+            ("missing_ratio", "tbptt", "what truncation leaves out is under a tenth of the rest"),
+            ("added_ratio", "dni", "what dni adds is under a tenth of the rest"),
+        ):
+            probed = [
+                r for r in records
+                if name(r) == trainer and r.probes and (setting(r), r.spec.T) in truncated
+            ]  # fmt: skip
+            for group in by(lambda r: (setting(r), r.spec.T), probed).values():
+                values = [v for r in group if (v := _median(r, column)) is not None]
+                if values:
+                    found.append(
+                        Finding(
+                            says=says, where=f"{where(group)}, T={group[0].spec.T}",
+                            paired=difference([(value, 0) for value in values], NEGLIGIBLE),
+                            null=NEGLIGIBLE, unit="of the rest", if_true="below",
+                            details=(_along(group, column),),
+                        )
+                    )  # fmt: skip
+        return found
+
+
+def _median(record: Record, column: str, begin: float = 0, end: float = 1) -> float | None:
+    """Over the probes of a share of the training."""
+    values = [
+        p[column]
+        for p in record.probes
+        if p.get(column) is not None and begin <= p["timesteps"] / record.spec.timesteps <= end
+    ]
+    return median(values) if values else None
+
+
+def _along(group: Sequence[Record], column: str) -> str:
+    thirds = [
+        interval([v for r in group if (v := _median(r, column, k / 3, (k + 1) / 3)) is not None])
+        for k in range(3)
+    ]
+    return "by thirds of the training: " + ", ".join(third.said(2) for third in thirds)

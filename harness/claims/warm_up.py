@@ -1,0 +1,48 @@
+"""Does a warm-up on plain backpropagation help, and how much of it?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.call import Call
+from harness.pairs import levelled, name, of, pairs, span, units, where
+from harness.statistics import ratio
+from harness.store import Record
+from harness.verdict import Claim, Finding
+
+
+class WarmUp(Claim):
+    """`dni` warmed up beside `dni` that is not, at equal timesteps, over tasks and seeds.
+
+    What the warm-up itself has solved is no merit of the synthetic gradients: besides, it is
+    compared with `sg` at scale 0, which is truncation after the same warm-up.
+    """
+
+    letter = "f"
+    question = "Does a warm-up on plain backpropagation help?"
+    suite = "claims"
+
+    def findings(self, records: Sequence[Record]) -> list[Finding]:
+        listed = [r for r in records if levelled(r) and not r.probes and name(r) in ("dni", "sg")]
+        warm_ups = {Call.parse(r.spec.trainer).options.get("warmup", 0) for r in listed} - {0}
+        found = []
+        for W in sorted(warm_ups):
+            for says, other in (
+                (f"{W:,} timesteps of warm-up let dni solve longer dependencies",
+                 of("dni", warmup=0)),
+                (f"after {W:,} of warm-up dni solves longer ones than truncation",
+                 of("sg", warmup=W, scale=0)),
+            ):  # fmt: skip
+                beside = pairs(listed, of("dni", warmup=W), other, lambda r: r.spec.T)
+                if beside:
+                    found.append(
+                        Finding(
+                            says=says,
+                            where=f"{where(a for a, _ in beside)}, T={beside[0][0].spec.T}",
+                            paired=ratio(
+                                units(beside, lambda a, b: (span(a), span(b)), "geometric")
+                            ),
+                            null=1, if_true="above",
+                        )
+                    )  # fmt: skip
+        return found

@@ -1,0 +1,38 @@
+"""sgbench verdict."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from harness import cli
+
+
+@click.command("verdict")
+@click.argument("claims", nargs=-1, metavar="[CLAIM]...")
+@click.option("--results", metavar="DIR", default="results", show_default=True,
+              help="Folder that holds a folder of records for each suite.")  # fmt: skip
+@cli.plugins
+def command(claims: tuple[str, ...], results: str, plugin: tuple[str, ...]) -> None:
+    """Judge what is claimed of synthetic gradients by recorded runs.
+
+    Each claim reads the records of its suite, in the folder of that name under --results: effects
+    over pairs of runs with 95 % intervals, and a verdict where the interval and the sign-flip
+    permutation test, Holm-adjusted over the claim's lines, agree.
+
+    \b
+    Example:  sgbench verdict
+              sgbench verdict dependency --results results
+    """
+    from harness.registry import Registry
+    from harness.store import Store
+    from harness.verdict import judged
+
+    registry = Registry(plugin)
+    asked = [registry.make("claim", each) for each in claims or registry.names("claim")]
+    if not Path(results).is_dir():
+        raise ValueError(f"no folder {results!r} for --results")
+    for claim in sorted(asked, key=lambda each: (each.letter, each.question)):
+        records = Store(Path(results, claim.suite)).records()
+        click.echo("\n".join(judged(claim, records)))

@@ -1,0 +1,44 @@
+"""What a suite would take: each run tried for a moment, its budget's share of the rest reckoned."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from harness.registry import Registry
+from harness.run import Run
+from harness.spec import RunSpec
+
+SECONDS = 0.5
+"""Of training, after one untimed episode; longer where one episode takes longer."""
+
+
+def estimate(specs: Sequence[RunSpec], registry: Registry) -> list[tuple[RunSpec, float, float]]:
+    """Each run with its seconds of training and its FLOPs, as measured as it begins.
+
+    Episodes of a curriculum grow longer: per timestep that costs tbptt and its like nothing. A
+    warm-up is taken for the whole.
+    Runs that differ in their seed or budget alone are tried once.
+    """
+    tried: dict[RunSpec, tuple[float, float]] = {}
+    for spec in specs:
+        kind = replace(spec, seed=0, timesteps=1, probe=0)
+        if kind not in tried:
+            tried[kind] = _per_timestep(kind, registry)
+    found = []
+    for spec in specs:
+        seconds, flops = tried[replace(spec, seed=0, timesteps=1, probe=0)]
+        found.append((spec, seconds * spec.timesteps, flops * spec.timesteps))
+    return found
+
+
+def _per_timestep(spec: RunSpec, registry: Registry) -> tuple[float, float]:
+    run = Run(spec, registry)
+    supply = run.episodes()
+    episode = next(supply)
+    flops = run.cost(episode).flops / episode.length
+    run.learn(episode)
+    run.meter.seconds, run.done["timesteps"] = 0.0, 0
+    while run.meter.seconds < SECONDS:
+        run.learn(next(supply))
+    return run.meter.seconds / run.done["timesteps"], flops
