@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from harness.registry import Registry
 from harness.spec import RunSpec
-from harness.suite import Suite
+from harness.suite import Suite, trainers
 
 SEEDS = range(3)
 COPY_TASKS = ("plain_copy(bits=4)", "repeat_copy(bits=4)")
@@ -16,18 +16,10 @@ LANGUAGE_TASKS = ("char_lm(corpus='pydoc', length=40)",)
 EPISODE_SYMBOLS = (4, 8, 16, 32, 64)
 
 
-def trainers(registry: Registry, T: int) -> list[str]:
-    """Every trainer that there is, with unroll length T where it has one."""
-    return [
-        f"{name}(T={T})" if "T" in registry.entry("trainer", name).defaults() else name
-        for name in registry.names("trainer")
-    ]
-
-
 def learning(registry: Registry, tasks: tuple[str, ...], T: int, timesteps: int) -> list[RunSpec]:
     """Tasks learned by every trainer, gradients probed on the way."""
     return [
-        RunSpec(task=task, trainer=trainer, seed=seed, lr=3e-3, timesteps=timesteps, probe=500)
+        RunSpec(task=task, trainer=trainer, seed=seed, timesteps=timesteps, probe=500)
         for seed in SEEDS
         for task in tasks
         for trainer in trainers(registry, T)
@@ -36,12 +28,12 @@ def learning(registry: Registry, tasks: tuple[str, ...], T: int, timesteps: int)
 
 def copying(registry: Registry) -> list[RunSpec]:
     """The copy tasks, at T = 3."""
-    return learning(registry, COPY_TASKS, T=3, timesteps=30_000)
+    return learning(registry, COPY_TASKS, T=3, timesteps=20_000)
 
 
 def language(registry: Registry) -> list[RunSpec]:
     """Language modelling, at T = 5."""
-    return learning(registry, LANGUAGE_TASKS, T=5, timesteps=20_000)
+    return learning(registry, LANGUAGE_TASKS, T=5, timesteps=15_000)
 
 
 def episode_lengths(registry: Registry) -> list[RunSpec]:

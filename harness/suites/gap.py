@@ -1,0 +1,24 @@
+"""The gap in minutes: truncation and DNI side by side at T = 3, with a verdict."""
+
+from __future__ import annotations
+
+from harness.registry import Registry
+from harness.spec import RunSpec
+from harness.suite import Suite
+from harness.suites.table1_desk import tuned
+
+SEEDS = range(10)
+"""Ten: with fewer no test over seeds alone can decide much."""
+
+
+class Gap(Suite):
+    """`tbptt` and `dni` on copy: about two minutes on two cores."""
+
+    claims = ("dependency",)
+
+    def runs(self, registry: Registry) -> list[RunSpec]:
+        return [
+            tuned("plain_copy(bits=4)", trainer, seed, 20_000)
+            for seed in SEEDS
+            for trainer in ("tbptt(T=3)", "dni(T=3)")
+        ]

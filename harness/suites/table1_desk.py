@@ -1,0 +1,94 @@
+"""The paper's Table 1 at a size that two cores can afford: every trainer at every T, five seeds.
+
+About an hour on two cores. Its parts are figures, which run alone: `task_progression` the copy
+tasks, `char_lm_curves` the text. The text is Penn Treebank's where the data folder holds it, else
+Python's documentation.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from harness.call import Call
+from harness.registry import Registry
+from harness.spec import RunSpec
+from harness.suite import Suite, trainers
+
+SEEDS = range(5)
+COPYING = {"plain_copy(bits=4)": 50_000, "repeat_copy(bits=4)": 30_000}
+"""Timesteps; the longer budget where the level rises by one symbol at a time."""
+
+COPYING_T, TEXT_T, TEXT_LONGER_T = (2, 3, 4, 5), (2, 3, 5, 8), (20, 40)
+TEXT_TIMESTEPS = 30_000
+TEXT_OPTIONS = {
+    "sg": {"lr": 0.01, "scale": 0.1},
+    "dni": {"scale": 0.1},
+    "dni_aux": {"scale": 0.1},
+}
+"""On text, from the tuning suite; on the copy tasks the defaults."""
+
+TEXT_LONGER = (3e-2, 0.1)
+"""lr and clip where the window is long and updates are few: what full BPTT was tuned to on text."""
+SETTINGS = {"bptt": (1e-2, 0.1)}
+"""lr and clip of Adam on the model, by trainer, from the tuning suite; else (1e-2, 1)."""
+
+
+def tuned(task: str, trainer: str, seed: int, timesteps: int) -> RunSpec:
+    """A run with the setting that its method was tuned to."""
+    lr, clip = SETTINGS.get(Call.parse(trainer).name, (1e-2, 1.0))
+    return RunSpec(task=task, trainer=trainer, seed=seed, lr=lr, clip=clip, timesteps=timesteps)
+
+
+def arms(registry: Registry, Ts: tuple[int, ...]) -> list[str]:
+    """Every trainer at every T, and those without a T once."""
+    return list(dict.fromkeys(trainer for T in Ts for trainer in trainers(registry, T)))
+
+
+def copying(registry: Registry) -> list[RunSpec]:
+    """Both copy tasks."""
+    return [
+        tuned(task, trainer, seed, timesteps)
+        for seed in SEEDS
+        for task, timesteps in COPYING.items()
+        for trainer in arms(registry, COPYING_T)
+    ]
+
+
+def text() -> str:
+    """Penn Treebank if it is at hand."""
+    here = Path(os.environ.get("SGBENCH_DATA", ""), "ptb").is_dir()
+    return f"char_lm(corpus={'ptb' if here else 'pydoc'!r}, length=40)"
+
+
+def language(registry: Registry) -> list[RunSpec]:
+    """Language modelling; truncation alone at longer windows, too."""
+    # bptt is tbptt(T=40) here: a stretch is 40 characters long
+    listed = [on_text(each) for each in arms(registry, TEXT_T) if each != "bptt"]
+    return [
+        *(tuned(text(), trainer, seed, TEXT_TIMESTEPS) for seed in SEEDS for trainer in listed),
+        *(
+            replace(
+                tuned(text(), f"tbptt(T={T})", seed, TEXT_TIMESTEPS),
+                lr=TEXT_LONGER[0], clip=TEXT_LONGER[1],
+            )
+            for seed in SEEDS
+            for T in TEXT_LONGER_T
+        ),
+    ]  # fmt: skip
+
+
+def on_text(trainer: str) -> str:
+    """The trainer as it was tuned on text."""
+    call = Call.parse(trainer)
+    return str(Call(call.name, {**call.options, **TEXT_OPTIONS.get(call.name, {})}))
+
+
+class Table1Desk(Suite):
+    """Table 1, at desk scale."""
+
+    figures = ("table1", "task_progression", "char_lm_curves")
+
+    def runs(self, registry: Registry) -> list[RunSpec]:
+        return [*copying(registry), *language(registry)]
