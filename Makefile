@@ -9,7 +9,7 @@ quick: $(VENV)/.installed
 	$(VENV)/bin/sgbench suite quick --results $(RESULTS)
 
 test: $(VENV)/.installed
-	$(VENV)/bin/python -m pytest
+	$(VENV)/bin/python -m pytest -n auto
 
 lint: $(VENV)/.installed
 	$(VENV)/bin/ruff check .

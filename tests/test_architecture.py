@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ LONGEST = 220
 
 WITHOUT_TORCH = (
     "call", "check", "comparison", "figure", "plugin", "registry", "spec", "statistics", "store",
-    "suite", "table", "__main__",
+    "suite", "table", "verdict", "__main__",
 )  # fmt: skip
 
 
@@ -104,3 +105,13 @@ def test_a_trainer_reads_like_its_paper(path: Path) -> None:
     for number in numbers:
         assert f"# {number}" in source, f"{name(path)} cites {number} at no line"
     assert "Differences from" in docstring
+
+
+def test_every_package_is_installed() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    there = {
+        ".".join(path.parent.relative_to(ROOT).parts)
+        for package in PACKAGES
+        for path in (ROOT / package).rglob("__init__.py")
+    }
+    assert set(project["tool"]["setuptools"]["packages"]) == there

@@ -62,9 +62,16 @@ def test_every_trainer_solves_a_level_under_both_protocols(
     assert levels == sorted(levels)
 
 
+def _some(specs: list[RunSpec]) -> list[RunSpec]:
+    """The first eight of each task, of one seed."""
+    first = [spec for spec in specs if spec.seed == 0]
+    tasks = {spec.task for spec in first}
+    return [s for t in sorted(tasks) for s in [s for s in first if s.task == t][:8]]
+
+
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    """Every run that any figure needs, cut to a handful of timesteps and to one seed."""
+    """Some runs of every task of every figure, cut to a handful of timesteps and to one seed."""
     from dataclasses import replace
 
     store = Store(tmp_path_factory.mktemp("recorded"))
@@ -72,8 +79,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     specs = {
         replace(spec, timesteps=min(spec.timesteps, 240), probe=spec.probe and 10)
         for name in REGISTRY.names("figure")
-        for spec in REGISTRY.make("figure", name).runs(REGISTRY)
-        if spec.seed == 0
+        for spec in _some(REGISTRY.make("figure", name).runs(REGISTRY))
     }
     for spec in sorted(specs, key=str):
         assert record(spec, REGISTRY, store, lambda timesteps, word: None) == "complete"
@@ -85,10 +91,9 @@ def test_every_figure_draws_from_recorded_runs(
     name: str, recorded: Store, tmp_path: Path, registry: Registry
 ) -> None:
     drawing = registry.make("figure", name).draw(recorded.records())
-    labelled = [axes for axes in drawing.axes if axes.get_ylabel() and axes.has_data()]
-    assert labelled, "a figure without data"
+    assert any(axes.has_data() for axes in drawing.axes), "a figure without data"
     for axes in drawing.axes:
-        assert axes.get_ylabel(), "an axis says what it shows, and in which unit"
+        assert axes.get_ylabel() or not axes.axison, "an axis says what it shows, and in which unit"
     for path in save(drawing, tmp_path, name):
         assert path.stat().st_size > 5_000
     again = save(registry.make("figure", name).draw(recorded.records()), tmp_path / "again", name)

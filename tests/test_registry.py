@@ -74,8 +74,8 @@ def test_what_is_no_call_is_refused_in_one_line(text: str) -> None:
 @pytest.mark.parametrize(
     ("kind", "text", "said"),
     [
-        ("trainer", "dnii", "there are: bptt, dni, sg, tbptt (did you mean 'dni'?)"),
-        ("trainer", "lion", "no trainer 'lion'; there are: bptt, dni, sg, tbptt"),
+        ("trainer", "dnii", "there are: bptt, dni, dni_aux, sg, tbptt (did you mean 'dni'?)"),
+        ("trainer", "lion", "no trainer 'lion'; there are: bptt, dni, dni_aux, sg, tbptt"),
         ("task", "copy", "no task 'copy'; there are: char_lm, plain_copy, repeat_copy"),
         ("trainer", "dni(scal=1.0)", "no option for trainer 'dni' named 'scal'; there are:"),
         ("trainer", "bptt(T=3)", "no option for trainer 'bptt' named 'T'; there are: none"),
@@ -156,12 +156,12 @@ def test_a_plug_in_may_not_take_a_name_that_is_taken(tmp_path: Path) -> None:
 
 def test_an_interval_holds_its_median_and_narrows_with_seeds() -> None:
     few, many = interval([1, 2, 3]), interval([1, 2, 3] * 20)
-    assert few.low <= few.median == 2 <= few.high
+    assert few.low <= few.centre == 2 <= few.high
     assert many.high - many.low < few.high - few.low
     assert interval([4.0]).said(1) == "4.0"
     assert interval([4.0, 4.0]).said(0) == "4 [4, 4]"
     assert interval([1, 2, 3]) == interval([1, 2, 3])
-    assert interval([float("nan"), 3.0]).median == 3
+    assert interval([float("nan"), 3.0]).centre == 3
 
 
 def test_an_installed_package_joins_in_by_entry_point(
