@@ -25,6 +25,7 @@ class Model(nn.Module, ABC):
         self.d_in, self.hidden, self.layers, self.parts = d_in, hidden, layers, parts
         self.d_state = layers * parts * hidden
         self.readout = nn.Linear(hidden, d_out)
+        self.written_out = False  # True: in operations that a compiler sees into
 
     def forward(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """Map (L, B, d_in) or ids (L, B), and the state (B, d_state) that enters, to outputs.
@@ -33,12 +34,17 @@ class Model(nn.Module, ABC):
         """
         if not x.is_floating_point():
             x = F.one_hot(x, self.d_in).to(state.dtype)
-        hidden, leaving = self.core_forward(x, self._unpack(state))
+        core = self.core_written_out if self.written_out else self.core_forward
+        hidden, leaving = core(x, self._unpack(state))
         return self.readout(hidden), self._pack(leaving)
 
     @abstractmethod
     def core_forward(self, x: Tensor, parts: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
         """Run the core: x (L, B, d_in), parts each (layers, B, hidden) -> (L, B, hidden), parts."""
+
+    def core_written_out(self, x: Tensor, parts: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
+        """The same as core_forward, in plain operations where that calls a fused kernel."""
+        return self.core_forward(x, parts)
 
     def initial_state(self, batch: int) -> Tensor:
         """The state of a fresh episode: zeros (B, d_state)."""

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from harness.engine import engine as engine_of
 from harness.cost import Cost, Meter, gauge, peak_memory_bytes
 from harness.environment import available
 from harness.episode import Episode
@@ -36,7 +37,7 @@ class Run:
     trainer starts from the same weights and sees the same episodes.
     """
 
-    def __init__(self, spec: RunSpec, registry: Registry) -> None:
+    def __init__(self, spec: RunSpec, registry: Registry, engine: str = "eager") -> None:
         """Build everything that the spec names; ValueError, one line, where it is bad."""
         self.spec = spec
         self.device = available(spec.device)
@@ -54,6 +55,7 @@ class Run:
             if self.trainer.own_optimiser is None:
                 raise ValueError(f"trainer {spec.trainer}: own_parameters() need an own_optimiser")
             self.updates.append(self.trainer.own_optimiser.over(own))
+        self.engine = engine_of(engine, self.trainer, self.updates)
         # far from the seed of the weights: equal seeds would draw equal numbers for both
         self.rng = torch.Generator().manual_seed(1_000_003 * (spec.seed + 1))
         self.meter = Meter(self.device)
@@ -96,12 +98,9 @@ class Run:
 
     def learn(self, episode: Episode) -> float:
         """One episode: the timed part. Return its loss in bits, ln 2 nats each."""
-        losses: list[Tensor] = []
+        self.engine.prepare(episode)
         with self.meter:
-            for loss in self.trainer.gradients(episode):
-                for update in self.updates:
-                    update()
-                losses.append(loss)
+            losses = self.engine.learn(episode)
         self.done["timesteps"] += episode.length
         nats: list[float] = torch.stack(losses).tolist()
         for number, value in enumerate(nats, start=self.done["updates"] + 1):

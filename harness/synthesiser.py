@@ -82,7 +82,6 @@ class SyntheticGradientTrainer(Trainer):
         self.T = T
         self.warmup = warmup
         self.scale = scale
-        self.seen = 0  # timesteps, for the warm-up
         self.own_optimiser = Optimiser(optimiser, lr, clip)
         width = model.d_state if hidden is None else hidden
         self.network = partial(
@@ -95,8 +94,10 @@ class SyntheticGradientTrainer(Trainer):
         """What gradients() does when the warm-up is over."""
 
     def gradients(self, episode: Episode) -> Iterator[Tensor]:
-        yield from self.warm_up(episode) if self.phase else self.decoupled(episode)
-        self.seen += episode.length
+        return self.warm_up(episode) if self.phase else self.decoupled(episode)
+
+    def updates(self, episode: Episode) -> Iterator[Episode]:
+        return iter([episode]) if self.phase else super().updates(episode)
 
     @property
     def phase(self) -> str:
@@ -165,13 +166,6 @@ class SyntheticGradientTrainer(Trainer):
         true = [episode.batch * h.grad for h in boundaries if h.grad is not None]
         self.regress(torch.cat(boundaries), torch.cat(true))
         yield total.detach()
-
-    def get_extra_state(self) -> dict[str, Any]:
-        return super().get_extra_state() | {"seen": self.seen}
-
-    def set_extra_state(self, state: dict[str, Any]) -> None:
-        super().set_extra_state(state)
-        self.seen = state["seen"]
 
 
 def squared_error(prediction: Tensor, target: Tensor) -> Tensor:

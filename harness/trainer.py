@@ -33,6 +33,7 @@ class Trainer(nn.Module, ABC):
         self.model = model
         self.loss = loss
         self.carried: Tensor | None = None  # (B, d_state), detached
+        self.seen = 0  # timesteps trained on, counted by the owner
 
     @abstractmethod
     def gradients(self, episode: Episode) -> Iterator[Tensor]:
@@ -40,6 +41,17 @@ class Trainer(nn.Module, ABC):
 
         The losses of one episode add up to the loss of one forward pass over it.
         """
+
+    def updates(self, episode: Episode) -> Iterator[Episode]:
+        """The parts of an episode that take an update each: windows of T timesteps, or the whole.
+
+        gradients() of the parts, one after the other, is gradients() of the episode.
+        """
+        return iter([episode]) if self.T is None else episode.windows(self.T)
+
+    def forward(self, episode: Episode) -> list[Tensor]:
+        """Fill .grad with the sum over an episode's updates; return their losses."""
+        return list(self.gradients(episode))
 
     def own_parameters(self) -> list[nn.Parameter]:
         """Return what the method adds to the model's parameters."""
@@ -78,8 +90,8 @@ class Trainer(nn.Module, ABC):
 
     def get_extra_state(self) -> dict[str, Any]:
         """What a checkpoint holds besides weights."""
-        return {"carried": self.carried}
+        return {"carried": self.carried, "seen": self.seen}
 
     def set_extra_state(self, state: dict[str, Any]) -> None:
         """Take up what get_extra_state() gave."""
-        self.carried = state["carried"]
+        self.carried, self.seen = state["carried"], state["seen"]

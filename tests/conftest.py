@@ -77,6 +77,7 @@ def window_gradients(trainer: Trainer, episode: Episode) -> list[Tensor]:
     for _ in trainer.gradients(episode):
         found.append(flat_gradient(trainer.model))
         trainer.zero_grad()
+    trainer.seen += episode.length
     return found
 
 

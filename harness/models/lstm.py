@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import torch
 from torch import Tensor, nn
 
 from harness.model import Model
@@ -17,3 +20,68 @@ class Lstm(Model):
     def core_forward(self, x: Tensor, parts: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
         out, (h, c) = self.core(x, (parts[0], parts[1]))
         return out, [h, c]
+
+    def core_written_out(self, x: Tensor, parts: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
+        leaving = []
+        for k in range(self.layers):
+            names = (f"weight_ih_l{k}", f"weight_hh_l{k}", f"bias_ih_l{k}", f"bias_hh_l{k}")
+            weights = (getattr(self.core, name) for name in names)
+            x, h, c = _Layer.apply(x, parts[0][k], parts[1][k], *weights)
+            leaving.append((h, c))
+        return x, [torch.stack(part) for part in zip(*leaving, strict=True)]
+
+
+class _Layer(torch.autograd.Function):
+    """One layer over a window, with as few matrix products as there can be.
+
+    z_t = [h_{t-1}, x_t, 1];  (i, f, g, o)_t = z_t [U, W, b]ᵀ: one product a timestep, and one for
+    the gradient of all weights at the end, over all timesteps.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, h: Tensor, c: Tensor, W: Tensor, U: Tensor, b_x: Tensor, b_h: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """x (L, B, d_in), h and c (B, H) -> all h (L, B, H), and h and c that leave."""
+        joined = torch.cat([U, W, (b_x + b_h).unsqueeze(1)], 1)
+        one = x.new_ones(x.shape[1], 1)
+        ctx.z, ctx.c, ctx.gates, out = [], [c], [], []
+        for x_t in x:
+            ctx.z.append(torch.cat([h, x_t, one], 1))
+            a, forget, g, o = (ctx.z[-1] @ joined.t()).chunk(4, -1)
+            i, f, g, o = a.sigmoid(), forget.sigmoid(), g.tanh(), o.sigmoid()
+            c = f * c + i * g
+            bounded = c.tanh()
+            h = o * bounded
+            ctx.c.append(c)
+            ctx.gates.append((i, f, g, o, bounded))
+            out.append(h)
+        ctx.save_for_backward(W, U)
+        return torch.stack(out), h.clone(), c.clone()
+
+    @staticmethod
+    def backward(ctx: Any, d_out: Tensor, d_h: Tensor, d_c: Tensor) -> tuple[Tensor | None, ...]:
+        """Gradients of forward's arguments."""
+        W, U = ctx.saved_tensors
+        H, deltas = U.shape[1], []
+        for t in reversed(range(len(ctx.gates))):
+            i, f, g, o, bounded = ctx.gates[t]
+            d_h = d_h + d_out[t]
+            d_c = d_c + d_h * o * (1 - bounded * bounded)
+            delta = torch.cat(
+                [
+                    d_c * g * i * (1 - i),
+                    d_c * ctx.c[t] * f * (1 - f),
+                    d_c * i * (1 - g * g),
+                    d_h * bounded * o * (1 - o),
+                ],
+                -1,
+            )
+            deltas.append(delta)
+            d_c = d_c * f
+            d_h = delta @ U
+        all_deltas = torch.cat(deltas[::-1])
+        joined = all_deltas.t() @ torch.cat(ctx.z)
+        d_U, d_W, d_b = joined[:, :H], joined[:, H:-1], joined[:, -1]
+        d_x = (all_deltas @ W).view(*d_out.shape[:2], -1) if ctx.needs_input_grad[0] else None
+        return d_x, d_h, d_c, d_W, d_U, d_b, d_b
