@@ -22,6 +22,12 @@ Name: TypeAlias = Literal["eager", "compiled", "auto"]
 Compiler: TypeAlias = Callable[[torch.fx.GraphModule, list[Tensor]], Callable[..., list[Tensor]]]
 
 
+OPTIONS = {
+    "cpp_wrapper": True,  # between the kernels no Python: 16 % less at LSTM 64, 1 to 3 % at 256
+    "cpp.use_decompose_tanh": True,  # by exp, to 1e-7 of 1: 7 to 9 % less
+}
+
+
 class Engine(ABC):
     """A trainer and its optimisers at work.
 
@@ -132,9 +138,7 @@ class Compiled(Engine):
             x, y, weight, trainer.carried = given
             leaves = {name: p.detach().requires_grad_() for name, p in parameters.items()}
             with torch.enable_grad():
-                losses = functional_call(
-                    trainer, leaves, (replace(part, x=x, y=y, weight=weight),)
-                )
+                losses = functional_call(trainer, leaves, (replace(part, x=x, y=y, weight=weight),))
             if len(losses) != 1:
                 raise TypeError(f"gradients() yielded {len(losses)} times for one update")
             with torch.no_grad():
@@ -189,7 +193,9 @@ def inductor(graph: torch.fx.GraphModule, inputs: list[Tensor]) -> Callable[...,
     """A graph compiled by torch: C++ on the CPU, Triton on CUDA."""
     from torch import _inductor
 
-    compiled: Callable[..., list[Tensor]] = _inductor.compile(graph, inputs)
+    cpu = inputs[0].device.type == "cpu"
+    options = OPTIONS if cpu else {}
+    compiled: Callable[..., list[Tensor]] = _inductor.compile(graph, [*inputs], options=options)
     return compiled
 
 

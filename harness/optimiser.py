@@ -73,21 +73,34 @@ class Update:
             for i, (parameter, gradient) in enumerate(zip(parameters, gradients, strict=True))
             if gradient is not None
         ]
+        dtype, device = moved[0][0].dtype, moved[0][0].device
+        numbers = []
         if self._how.clip:
-            norms = torch.stack([gradient.square().sum() for _, gradient, _ in moved])
-            factor = (self._how.clip / (norms.sum().sqrt() + 1e-6)).clamp(max=1.0)
+            norm = torch.stack([g.square().sum() for _, g, _ in moved]).sum().sqrt()
+            numbers.append((self._how.clip / (norm + 1e-6)).clamp(max=1.0))
+        for t, *_ in (memory for *_, memory in moved if memory):
+            t.copy_(t + 1)
+            began = t.double()  # 1 - 0.999**t has four digits left in float32
+            numbers.append((self._how.lr / (1 - BETA_1**began)).to(dtype))
+            numbers.append((1 / (1 - BETA_2**began).sqrt()).to(dtype))
+        # A product with the identity is a kernel of its own: else all this would be worked out
+        # again for every weight.
+        known = iter(
+            (
+                torch.stack(numbers).unsqueeze(0)
+                @ torch.eye(len(numbers), dtype=dtype, device=device)
+            )[0]
+        )
+        factor = next(known) if self._how.clip else None
         for parameter, raw, memory in moved:
-            gradient = raw * factor if self._how.clip else raw
+            gradient = raw if factor is None else raw * factor
             if self._how.rule == "sgd":
                 parameter.copy_(parameter - self._how.lr * gradient)
                 continue
-            t, m, v = memory
-            t.copy_(t + 1)
+            _, m, v = memory
             m.copy_(m + (1 - BETA_1) * (gradient - m))
             v.copy_(BETA_2 * v + (1 - BETA_2) * gradient * gradient)
-            began = t.double()  # 1 - 0.999**t has four digits left in float32
-            rate = (self._how.lr / (1 - BETA_1**began)).to(m.dtype)
-            unbiased = (1 / (1 - BETA_2**began).sqrt()).to(m.dtype)
+            rate, unbiased = next(known), next(known)
             parameter.copy_(parameter - rate * m / (v.sqrt() * unbiased + EPSILON))
 
     def state_dict(self) -> dict[str, Any]:

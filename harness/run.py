@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from harness.engine import engine as engine_of
 from harness.cost import Cost, Meter, gauge, peak_memory_bytes
+from harness.engine import engine as engine_of
 from harness.environment import available
 from harness.episode import Episode
 from harness.model import Model

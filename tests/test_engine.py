@@ -8,11 +8,8 @@ from torch import Tensor
 
 from harness.engine import Compiled, Eager, Engine
 from harness.optimiser import Optimiser
-from harness.registry import Registry
-from harness.run import Run
-from harness.spec import RunSpec
 from harness.trainer import Trainer
-from tests.conftest import D_IN, REGISTRY, make_model, make_trainer, random_episode
+from tests.conftest import D_IN, make_model, make_trainer, random_episode
 from tests.test_conformance import TRAINERS
 
 F64 = torch.float64
@@ -43,7 +40,13 @@ def pair(text: str, model: str) -> tuple[Eager, Trainer]:
 
 def hold(eager: Engine, other: Engine) -> None:
     """Both train on episodes of all kinds; losses, weights, moments and state stay the same."""
-    kinds = [(7, True, True), (6, True, False), (6, False, False), (4, False, True), (7, True, True)]
+    kinds = [
+        (7, True, True),
+        (6, True, False),
+        (6, False, False),
+        (4, False, True),
+        (7, True, True),
+    ]
     for L, fresh, final in kinds:
         episode = random_episode(L, fresh=fresh, final=final, dtype=F64)
         torch.testing.assert_close(

@@ -10,7 +10,17 @@ import jax.numpy as jnp
 import numpy as np
 
 from tests.benchmarks.contestants import (
-    CLIP, D_IN, D_OUT, LR, OWN_CLIP, OWN_LR, SCALE, UPDATES, Contestant, Size, data,
+    CLIP,
+    D_IN,
+    D_OUT,
+    LR,
+    OWN_CLIP,
+    OWN_LR,
+    SCALE,
+    UPDATES,
+    Contestant,
+    Size,
+    data,
 )  # fmt: skip
 
 Tree = dict[str, Any]
@@ -103,8 +113,7 @@ def _update(
     m = {name: 0.9 * m[name] + 0.1 * g[name] for name in p}
     v = {name: 0.999 * v[name] + 0.001 * g[name] ** 2 for name in p}
     p = {
-        name: p[name]
-        - LR / (1 - 0.9**t) * m[name] / (jnp.sqrt(v[name] / (1 - 0.999**t)) + 1e-8)
+        name: p[name] - LR / (1 - 0.9**t) * m[name] / (jnp.sqrt(v[name] / (1 - 0.999**t)) + 1e-8)
         for name in p
     }
     return (p, M, m, v, t, h_T), loss

@@ -72,7 +72,7 @@ def measure(turns: int) -> list[dict[str, Any]]:
 
 
 def _unrolls(T: int) -> tuple[int, ...]:
-    """Nothing where there is no JAX; else a loop, and the window in one piece: the faster counts."""
+    """Of JAX, where it is: a loop, and the window in one piece; the faster counts."""
     try:
         import jax  # noqa: F401
     except ImportError:
@@ -124,7 +124,9 @@ def said(table: Any) -> str:
                 for n in others
             ]
             name = f"{row['trainer']}, {row['contestant']}"
-            lines.append(f"{name:28}{row['milliseconds']:8.3f}" + "".join(f"{r:>22}" for r in ratios))
+            lines.append(
+                f"{name:28}{row['milliseconds']:8.3f}" + "".join(f"{r:>22}" for r in ratios)
+            )
         lines.append("")
     return "\n".join(lines)
 
