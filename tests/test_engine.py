@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from harness.engine import Compiled, Eager, Engine
+from harness.compiled import Compiled
+from harness.engine import Eager, Engine
 from harness.optimiser import Optimiser
 from harness.trainer import Trainer
 from tests.conftest import D_IN, make_model, make_trainer, random_episode

@@ -87,14 +87,6 @@ def data(function: F) -> F:
     )(function)  # fmt: skip
 
 
-def jobs(function: F) -> F:
-    """--jobs: how many runs at once."""
-    return click.option(
-        "--jobs", type=click.IntRange(min=1), metavar="N",
-        help="Processes, of one thread each [default: one a core].",
-    )(function)  # fmt: skip
-
-
 def setting(function: F) -> F:
     """--model, --batch, --lr, --clip, --corpus and --device: what all trainers named share."""
     for option in (
@@ -124,24 +116,38 @@ def runs(task: str, trainers: Sequence[str], *, corpus: str | None, **fields: An
     return [RunSpec(task=str(call), trainer=trainer, **fields) for trainer in trainers]
 
 
-def again(function: F) -> F:
-    """--again: do not take what is recorded."""
-    return click.option("--again", is_flag=True, help="Make finished runs anew.")(function)
+def conditions(function: F) -> F:
+    """--jobs, --engine, --limit and --again: how runs are made."""
+    for option in (
+        click.option("--again", is_flag=True, help="Make finished runs anew."),
+        click.option("--limit", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS",
+                     help="Give a run up after so long, and go on with the others."),
+        click.option("--engine", default="eager", show_default=True,
+                     help="eager, compiled, or auto: whichever is sooner done."),
+        click.option("--jobs", type=click.IntRange(min=1), metavar="N",
+                     help="Processes, of one thread each [default: one a core]."),
+    ):  # fmt: skip
+        function = option(function)
+    return function
 
 
 def make(
     specs: list[RunSpec],
     store: Store,
     registry: Registry,
-    processes: int | None,
     *,
-    anew: bool,
+    jobs: int | None,
+    engine: str,
+    limit: float | None,
+    again: bool,
 ) -> tuple[list[Record], int]:
     """Make runs, print how they compare and what went wrong; return records and the exit code."""
     from harness.comparison import comparison
     from harness.execute import execute
+    from harness.spec import Conditions
 
-    statuses = execute(specs, store, registry, processes, again=anew)
+    how = Conditions(engine=engine, again=again, limit=limit)
+    statuses = execute(specs, store, registry, jobs, how)
     records = [record for spec in statuses if (record := store.record(spec))]
     click.echo(comparison(records))
     found = sum(status == "found" for status in statuses.values())

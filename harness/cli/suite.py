@@ -23,8 +23,7 @@ if TYPE_CHECKING:
               help="Make nothing; try each run briefly and say what all would take.")  # fmt: skip
 @cli.results
 @cli.plugins
-@cli.jobs
-@cli.again
+@cli.conditions
 @cli.data
 def command(
     name: str,
@@ -35,6 +34,8 @@ def command(
     results: str,
     plugin: tuple[str, ...],
     jobs: int | None,
+    engine: str,
+    limit: float | None,
     again: bool,
 ) -> None:
     """Make every run of a suite or figure.
@@ -77,7 +78,9 @@ def command(
     if estimated:
         _say_estimate(specs, registry)
         return
-    records, code = cli.make(specs, store, registry, jobs, anew=again)
+    records, code = cli.make(
+        specs, store, registry, jobs=jobs, engine=engine, limit=limit, again=again
+    )
     for each in claims:
         click.echo("\n".join(judged(registry.make("claim", each), records)))
     for path in cli.draw(figures, records, registry, store.folder / "figures"):
