@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
@@ -20,9 +21,7 @@ KILLS = 30
 CLOCKED = ["seconds", "throughput", "date"]
 
 OFTEN = '''
-"""tbptt, checkpointed at every point of the curve; and one that takes its process with it."""
-
-import os
+"""tbptt, and every run checkpointed at every point of its curve."""
 
 from harness import record
 from harness.trainers.tbptt import Tbptt
@@ -32,6 +31,35 @@ record.CHECKPOINT_SECONDS = 0.0
 
 class Often(Tbptt):
     pass
+'''
+
+ALONE = '''
+"""Trainers that end badly."""
+
+import os
+import signal
+import time
+
+from harness.trainers.tbptt import Tbptt
+
+
+class Bad(Tbptt):
+    def __init__(self, model, loss, *, how: str = "raises"):
+        super().__init__(model, loss, T=3)
+        self.how, self.pid = how, os.getpid()
+
+    def gradients(self, episode):
+        if self.seen > 300:
+            if self.how == "dies":
+                os.kill(os.getpid(), signal.SIGKILL)
+            if self.how == "hangs":
+                time.sleep(600)
+            if self.how == "raises":
+                raise RuntimeError("<script>bad</script>")
+            if self.how == "starves":
+                bytearray(1 << 62)
+        for loss in super().gradients(episode):
+            yield loss * float("nan") if self.how == "diverges" and self.seen > 300 else loss
 '''
 
 COMMAND = [
@@ -113,6 +141,70 @@ def test_a_suite_killed_at_random_moments_ends_as_one_that_was_not(
         pd.testing.assert_frame_equal(left, right, obj=f"{kind}, seed {seed}, {kills}")
 
 
+def test_a_run_that_ends_badly_ends_alone(tmp_path: Path) -> None:
+    plugin, results = tmp_path / "bad.py", tmp_path / "results"
+    plugin.write_text(ALONE)
+    hows = ["raises", "dies", "hangs", "starves", "diverges"]
+    bad = [f"bad(how={how!r})" for how in hows]
+    command = [
+        sys.executable, "-m", "harness", "run", "plain_copy(bits=2)", *bad, "tbptt(T=3)",
+        "--model", "lstm(hidden=8)", "--batch", "4", "--timesteps", "1500", "--limit", "12",
+        "--plugin", str(plugin), "--results", str(results),
+    ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 1, done.stderr
+    ended = {r.spec.trainer: (r.status, r.end["error"]) for r in Store(results).records()}
+    assert ended.pop("tbptt(T=3)") == ("complete", None)
+    (raises, dies, hangs, starves, diverges) = (ended[each] for each in bad)
+    assert raises[0] == "failed"
+    assert "RuntimeError: <script>bad</script> (bad.py, line" in raises[1]
+    assert dies == ("failed", "its process died (killed, or out of memory); "
+                    "the same command goes on with it")  # fmt: skip
+    assert hangs == ("failed", "took longer than its limit of 12 s")
+    assert starves[0] == "failed"
+    assert "MemoryError" in starves[1]
+    assert diverges[0] == "diverged"
+    assert "at update" in diverges[1]
+    for each in bad:
+        assert each in done.stderr, "the summary names it"
+
+
+SHORT = ["--timesteps", "1500"]
+
+
+def test_two_suites_in_one_folder_share_the_work(tmp_path: Path, plugin: Path) -> None:
+    both = [start(tmp_path / "shared", plugin, *SHORT) for _ in range(2)]
+    assert [suite.wait(120) for suite in both] == [0, 0]
+    records = sorted((tmp_path / "shared" / "runs").iterdir())
+    assert len(records) == 8
+    for path in records:
+        kinds = [line.split('"', 4)[3] for line in path.read_text().splitlines()]
+        assert (kinds.count("run"), kinds.count("end")) == (1, 1), "made once"
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="mounting needs root")
+def test_a_disk_that_fills_up_damages_nothing(tmp_path: Path, plugin: Path) -> None:
+    small = tmp_path / "small"
+    small.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=48k", "tmpfs", str(small)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("tmpfs cannot be mounted here")
+    try:
+        assert start(small / "results", plugin, *SHORT).wait(120) == 1
+        said = (tmp_path / "said.txt").read_text().splitlines()
+        assert sum("cannot write" in line for line in said) == 1, said
+        assert said[-1].endswith("No space left on device"), said
+        subprocess.run(["mount", "-o", "remount,size=8m", str(small)], check=True)
+        assert start(small / "results", plugin, *SHORT).wait(120) == 0
+        assert start(tmp_path / "calm", plugin, *SHORT).wait(120) == 0
+        for kind in ("table", "curve", "validation"):
+            pd.testing.assert_frame_equal(
+                read(tmp_path / "calm", kind), read(small / "results", kind)
+            )
+    finally:
+        subprocess.run(["umount", str(small)], check=True)
+
+
 def read(folder: Path, kind: str) -> pd.DataFrame:
     records = Store(folder).records()
     frame = table(records) if kind == "table" else curves(records, kind)
@@ -120,7 +212,5 @@ def read(folder: Path, kind: str) -> pd.DataFrame:
 
 
 def _kill(pid: int) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
