@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
+from typing import Protocol
 
 import torch
 
 from harness.bars import Bars
 from harness.call import Call
 from harness.environment import fingerprint
-from harness.executors import local
+from harness.executors import local, ray
 from harness.record import record
 from harness.registry import Registry
 from harness.run import Run
@@ -20,31 +21,81 @@ from harness.spec import Conditions, RunSpec
 from harness.store import Store
 
 
+class Places(Protocol):
+    """Where runs are made."""
+
+    def make(
+        self,
+        todo: Sequence[RunSpec],
+        store: Store,
+        registry: Registry,
+        conditions: Conditions,
+        bars: Bars,
+    ) -> dict[RunSpec, str]:
+        """Make each run; return how each ended."""
+
+
+@dataclass(frozen=True)
+class Local:
+    """Processes of this machine. jobs: how many; None: one a core, and one alone on a GPU."""
+
+    jobs: int | None = None
+
+    def make(
+        self,
+        todo: Sequence[RunSpec],
+        store: Store,
+        registry: Registry,
+        conditions: Conditions,
+        bars: Bars,
+    ) -> dict[RunSpec, str]:
+        if len(todo) == 1 and conditions.limit is None:
+            return {todo[0]: _here(todo[0], store, registry, conditions, bars)}
+        jobs = self.jobs
+        if jobs is None:
+            jobs = 1 if any(spec.device != "cpu" for spec in todo) else os.cpu_count() or 1
+        return local.run_all(todo, store, registry, conditions, bars, jobs)
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Nodes of a Ray cluster: its address, and what of a node a run takes."""
+
+    address: str | None = None
+    cpus: float = 1.0
+    gpus: float = 0.0
+
+    def make(
+        self,
+        todo: Sequence[RunSpec],
+        store: Store,
+        registry: Registry,
+        conditions: Conditions,
+        bars: Bars,
+    ) -> dict[RunSpec, str]:
+        return ray.run_all(
+            todo, store, registry, conditions, bars,
+            address=self.address, cpus=self.cpus, gpus=self.gpus,
+        )  # fmt: skip
+
+
 def execute(
     specs: Iterable[RunSpec],
     store: Store,
     registry: Registry,
-    jobs: int | None,
     conditions: Conditions,
+    places: Places,
 ) -> dict[RunSpec, str]:
     """Make every run that the store does not hold yet, or all of them again; return how each ended.
 
-    Everything that a user can get wrong raises ValueError before anything is written. jobs:
-    processes; None: one a core, and one alone on a GPU.
+    Everything that a user can get wrong raises ValueError before anything is written.
     """
     unique = list(dict.fromkeys(specs))
     todo = [spec for spec in unique if conditions.again or not _finished(spec, store, registry)]
     check(todo, registry, conditions.engine)
     store.create()
-    if jobs is None:
-        jobs = 1 if any(spec.device != "cpu" for spec in todo) else os.cpu_count() or 1
     with Bars(todo, len(unique)) as bars:
-        if not todo:
-            made = {}
-        elif len(todo) == 1 and conditions.limit is None:
-            made = {todo[0]: _here(todo[0], store, registry, conditions, bars)}
-        else:
-            made = local.run_all(todo, store, registry, conditions, bars, jobs)
+        made = places.make(todo, store, registry, conditions, bars) if todo else {}
     return {spec: made.get(spec, "found") for spec in unique}
 
 

@@ -110,6 +110,10 @@ class Store:
                 return Record.read(there)
         return None
 
+    def text(self, spec: RunSpec) -> str:
+        """A run's record as it stands in its file."""
+        return _text(self._path(spec))
+
     def records(self) -> list[Record]:
         """Every record in the folder, by task, trainer and seed."""
         plain = set((self.folder / "runs").glob("*.jsonl"))
@@ -195,6 +199,10 @@ class Writer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the record."""
         self._file.close()
 
     def _write(self, line: bytes) -> None:

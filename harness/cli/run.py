@@ -29,10 +29,7 @@ def command(
     seeds: int | None,
     results: str,
     plugin: tuple[str, ...],
-    jobs: int | None,
-    engine: str,
-    limit: float | None,
-    again: bool,
+    how: dict[str, Any],
     **setting: Any,
 ) -> None:
     """Train on a task with trainers.
@@ -50,7 +47,5 @@ def command(
         raise ValueError("give --seed or --seeds, not both")
     asked = range(seeds) if seeds else [seed or 0]
     specs = [spec for each in asked for spec in cli.runs(task, trainers, seed=each, **setting)]
-    _, code = cli.make(
-        specs, Store(results), Registry(plugin), jobs=jobs, engine=engine, limit=limit, again=again
-    )
+    _, code = cli.make(specs, Store(results), Registry(plugin), **how)
     raise SystemExit(code)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -33,10 +33,7 @@ def command(
     estimated: bool,
     results: str,
     plugin: tuple[str, ...],
-    jobs: int | None,
-    engine: str,
-    limit: float | None,
-    again: bool,
+    how: dict[str, Any],
 ) -> None:
     """Make every run of a suite or figure.
 
@@ -78,9 +75,7 @@ def command(
     if estimated:
         _say_estimate(specs, registry)
         return
-    records, code = cli.make(
-        specs, store, registry, jobs=jobs, engine=engine, limit=limit, again=again
-    )
+    records, code = cli.make(specs, store, registry, **how)
     for each in claims:
         click.echo("\n".join(judged(registry.make("claim", each), records)))
     for path in cli.draw(figures, records, registry, store.folder / "figures"):
