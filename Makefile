@@ -1,25 +1,34 @@
-# `make quick` runs the main job, `make test` the tests; both make the environment if it is not there.
+# Targets that need the environment make it if it is not there. `make help` lists them all.
 PYTHON ?= python3
 VENV := .venv
 RESULTS ?= results/local
 
-.PHONY: quick test lint clean
+.PHONY: quick setup test lint bench clean help
 
-quick: $(VENV)/.installed
+quick: $(VENV)/.installed ## Make the main suite's runs, print the comparison, draw the figures.
 	$(VENV)/bin/sgbench suite quick --results $(RESULTS)
 
-test: $(VENV)/.installed
+setup: $(VENV)/.installed ## Make the environment, all versions pinned.
+
+test: $(VENV)/.installed ## Run the tests on all cores.
 	$(VENV)/bin/python -m pytest -n auto
 
-lint: $(VENV)/.installed
+lint: $(VENV)/.installed ## Check style, format and types.
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+
+bench: $(VENV)/.installed ## Time one update of every trainer, then all contestants in turns.
+	$(VENV)/bin/python -m pytest tests/benchmarks --benchmark-enable
+	$(VENV)/bin/python -m tests.benchmarks.turns --out $(RESULTS)/speed
 
 $(VENV)/.installed: pyproject.toml .ci/constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --constraint .ci/constraints.txt --editable ".[test]"
 	touch $@
 
-clean:
+clean: ## Remove the environment.
 	rm -rf $(VENV)
+
+help: ## List the targets.
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))

@@ -5,16 +5,20 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 
 from harness import checkpoint, environment
 from harness.registry import Registry
 from harness.run import DivergenceError, Run
+from harness.scalars import Scalars
 from harness.spec import Conditions, RunSpec
-from harness.store import RecordingError, Row, Store, Writer
+from harness.store import RecordingError, Row, Store
 
 CHECKPOINT_SECONDS = 5.0
+
+Append = Callable[[str, Row], None]
 
 Progress = Callable[[int, str], None]
 """Told how many timesteps are done, and a word on how it goes."""
@@ -31,21 +35,30 @@ def record(
 
     A run that raises is recorded as failed, one whose loss is no longer a number as diverged.
     """
-    with store.open(spec) as writer:
+    with ExitStack() as opened:
+        writer = opened.enter_context(store.open(spec))
         there = store.record(spec)
         if there and there.finished and not conditions.again:
             return there.status
+        sinks = [writer.append]
+        if conditions.tensorboard:
+            sinks.append(opened.enter_context(Scalars(conditions.tensorboard, spec)).append)
+
+        def append(kind: str, row: Row) -> None:
+            for sink in sinks:
+                sink(kind, row)
+
         run = Run(spec, registry, conditions.engine)
         path = store.checkpoint(spec)
         resumed = None if conditions.again else checkpoint.load(path, spec.id)
         if there and resumed:
             run.load_state_dict(resumed)
             where = environment.describe(run.device, registry.plugins)
-            writer.append("resumed", {"timesteps": run.done["timesteps"], **where})
+            append("resumed", {"timesteps": run.done["timesteps"], **where})
         else:
-            writer.append("run", _header(run, registry))
-        end = _follow(run, writer, store, progress)
-        writer.append("end", end)
+            append("run", _header(run, registry))
+        end = _follow(run, append, store, progress)
+        append("end", end)
         path.unlink(missing_ok=True)
         return str(end["status"])
 
@@ -58,12 +71,12 @@ def fail(spec: RunSpec, registry: Registry, store: Store, error: str) -> None:
         writer.append("end", {"status": "failed", "error": error})
 
 
-def _follow(run: Run, writer: Writer, store: Store, progress: Progress) -> Row:
+def _follow(run: Run, append: Append, store: Store, progress: Progress) -> Row:
     """Write down what a run yields, to its end; return the closing row."""
     saved = time.monotonic()
     try:
         for kind, row in run.train():
-            writer.append(kind, row)
+            append(kind, row)
             if kind == "curve":
                 progress(min(row["timesteps"], run.spec.timesteps), _word(run, row))
                 if time.monotonic() - saved > CHECKPOINT_SECONDS:

@@ -77,8 +77,10 @@ class Conditions:
     engine: "eager", "compiled" or "auto"
     again:  make it anew, whatever is recorded
     limit:  seconds after which it is given up; None: never
+    tensorboard: folder for live scalars
     """
 
     engine: str = "eager"
     again: bool = False
     limit: float | None = None
+    tensorboard: str | None = None

@@ -117,7 +117,7 @@ def runs(task: str, trainers: Sequence[str], *, corpus: str | None, **fields: An
     return [RunSpec(task=str(call), trainer=trainer, **fields) for trainer in trainers]
 
 
-HOW = ("executor", "jobs", "address", "cpus", "gpus", "engine", "limit", "again")
+HOW = ("executor", "jobs", "address", "cpus", "gpus", "engine", "limit", "again", "tensorboard")
 
 
 def conditions(function: F) -> F:
@@ -136,6 +136,7 @@ def conditions(function: F) -> F:
                      "is begun on this machine]."),
         click.option("--executor", type=click.Choice(["local", "ray"]), default="local",
                      show_default=True, help="Processes of this machine, or a Ray cluster."),
+        click.option("--tensorboard", metavar="DIR", help="Folder for live scalars."),
         click.option("--again", is_flag=True, help="Make finished runs anew."),
         click.option("--limit", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS",
                      help="Give a run up after so long, and go on with the others."),
@@ -161,16 +162,22 @@ def make(
     engine: str = "eager",
     limit: float | None = None,
     again: bool = False,
+    tensorboard: str | None = None,
 ) -> tuple[list[Record], int]:
     """Make runs, print how they compare and what went wrong; return records and the exit code."""
+    from harness import scalars
     from harness.comparison import comparison
     from harness.execute import Cluster, Local, execute
     from harness.spec import Conditions
 
     if executor == "local" and address is not None:
         raise ValueError("--address is for --executor ray")
+    if tensorboard:
+        if executor != "local":
+            raise ValueError("--tensorboard is for --executor local: a node has no folder of yours")
+        scalars.check(tensorboard)
     places = Local(jobs) if executor == "local" else Cluster(address, cpus, gpus)
-    how = Conditions(engine=engine, again=again, limit=limit)
+    how = Conditions(engine=engine, again=again, limit=limit, tensorboard=tensorboard)
     statuses = execute(specs, store, registry, how, places)
     records = [record for spec in statuses if (record := store.record(spec))]
     click.echo(comparison(records))

@@ -1,23 +1,33 @@
-"""One update of every trainer: `pytest tests/benchmarks --benchmark-enable`."""
+"""Updates under pytest-benchmark: `make bench`, or `pytest tests/benchmarks --benchmark-enable`.
+
+`--benchmark-autosave` and `--benchmark-compare` set one revision beside another on one machine;
+`tests.benchmarks.turns` sets the contestants side by side.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from harness.episode import Episode
-from harness.registry import Registry
-from harness.run import Run
-from harness.spec import RunSpec
+from tests.benchmarks import contestants
+from tests.benchmarks.contestants import SIZES, Size
 
 
-@pytest.mark.parametrize("trainer", ["bptt", "tbptt(T=4)", "sg(T=4)", "dni(T=4)"])
-def test_an_episode_of_eight_timesteps(
-    trainer: str, benchmark: BenchmarkFixture, registry: Registry
-) -> None:
-    run = Run(RunSpec(task="char_lm(length=8)", trainer=trainer), registry)
-    supply: Iterator[Episode] = run.episodes()
-    loss = benchmark(lambda: run.learn(next(supply)))
-    assert 0 < loss < 20
+@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize("trainer", ["bptt", "tbptt", "sg", "dni", "dni_aux"])
+def test_eager(trainer: str, size: Size, benchmark: BenchmarkFixture) -> None:
+    benchmark(contestants.harness(trainer, size, "eager"))
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize("trainer", ["tbptt", "dni"])
+@pytest.mark.parametrize("by", ["bare", "compiled"])
+def test_others(by: str, trainer: str, size: Size, benchmark: BenchmarkFixture) -> None:
+    if by == "compiled" and benchmark.disabled:
+        pytest.skip("compiling takes longer than a test may; make bench does")
+    run: Callable[[], object] = (
+        contestants.bare(trainer, size) if by == "bare" else contestants.harness(trainer, size, by)
+    )
+    benchmark(run)
