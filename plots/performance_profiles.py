@@ -1,0 +1,59 @@
+"""Performance profiles: on how many tasks a trainer is within a factor of the best there."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from matplotlib.figure import Figure as Drawing
+from matplotlib.ticker import FuncFormatter, NullFormatter
+
+from harness.compare import TO_TARGET, profiles
+from harness.figure import Figure, ordered, styles
+from harness.registry import Registry
+from harness.spec import RunSpec
+from harness.store import Record
+from harness.suites import quick
+from plots import _shared
+
+SAID = {"seconds": "seconds", "flops": "FLOPs", "activation_bytes": "bytes held"}
+
+
+class PerformanceProfiles(Figure):
+    """A panel a measure, a curve a trainer (Dolan & Moré, 2002, as AlgoPerf draws them)."""
+
+    def runs(self, registry: Registry) -> list[RunSpec]:
+        return [*quick.copying(registry), *quick.language(registry)]
+
+    def draw(self, records: Sequence[Record]) -> Drawing:
+        found = {column: profiles(records, column) for column, *_ in TO_TARGET}
+        if not all(found.values()):
+            raise LookupError("no completed run that reached a target")
+        drawing, grid = _shared.panels(1, len(found))
+        for axes, (column, ratios) in zip(grid[0], found.items(), strict=True):
+            labels = ordered(ratios)
+            style = styles(labels)
+            finite = [r for each in ratios.values() for r in each if r < math.inf]
+            last = max(*finite, 2) * 1.1
+            for label in labels:
+                at = sorted(r for r in ratios[label] if r < math.inf)
+                share = [(i + 1) / len(ratios[label]) for i in range(len(at))]
+                (line,) = axes.step(
+                    [1, *at, last], [0, *share, share[-1] if share else 0], where="post",
+                    color=style["palette"][label], label=label, linewidth=2, clip_on=False,
+                )  # fmt: skip
+                if style["dashes"][label]:
+                    line.set_dashes(style["dashes"][label])
+            tasks = len(next(iter(ratios.values())))
+            axes.set_xscale("log", base=2)
+            axes.xaxis.set_major_formatter(FuncFormatter(lambda tau, _: f"{tau:g}"))
+            axes.xaxis.set_minor_formatter(NullFormatter())
+            axes.set(
+                xlim=(1, last), ylim=(0, 1.02), title=f"{SAID[column]} to target, {tasks} tasks",
+                xlabel="τ, times the best", ylabel="share of tasks within τ",
+            )  # fmt: skip
+        drawing.legend(
+            *grid[0, 0].get_legend_handles_labels(), loc="outside lower center", frameon=False,
+            ncols=5, fontsize="small",
+        )  # fmt: skip
+        return drawing
