@@ -1,8 +1,4 @@
-"""Two trainers, or two folders of records, run for run; and every trainer beside the best.
-
-Performance profiles are those of Dolan & Moré (2002), drawn as AlgoPerf draws them: the share of
-tasks whose target is reached within τ times what the best trainer there took.
-"""
+"""Two trainers, or two folders of records, run for run."""
 
 from __future__ import annotations
 
@@ -14,11 +10,10 @@ from statistics import median
 
 from harness.check import unknown
 from harness.comparison import first, scored, target
-from harness.figure import ordered
 from harness.pairs import Pair, by, pairs, setting
 from harness.statistics import Paired, difference, holm, ratio
 from harness.store import Record
-from harness.table import distinct, summary
+from harness.table import summary
 from harness.verdict import said_p
 
 COSTS = (
@@ -187,45 +182,3 @@ def said(found: Sequence[Contrast]) -> str:
         ]
         parts.append("\n".join((contrast.where, *contrast.notes, "", *lines)))
     return "\n\n".join(parts)
-
-
-def profiles(records: Sequence[Record], column: str) -> dict[str, list[float]]:
-    """Of every trainer, for every task: what it took to the target over what the best took.
-
-    column: of TO_TARGET. The target is that of the table of a suite; a trainer takes what its
-    median seed does, and a seed that failed, diverged or did not get there takes for ever, as
-    does a trainer that was not run there. Tasks whose target nobody reached are left out.
-    """
-    listed = [record for record in distinct(records) if record.spec.timesteps > 1]
-    names = _labels(listed)
-    tasks: list[dict[str, float]] = []
-    for group in by(setting, listed).values():
-        rows = [summary(record) for record in group if record.status == "complete"]
-        if not rows:
-            continue
-        score = scored(rows)
-        goal = target(score, rows)
-        taken: dict[str, list[float]] = {}
-        for record in group:
-            point = first(record, score, goal) if record.status == "complete" else None
-            cost = float({**summary(record), **point}[column]) if point else math.inf
-            taken.setdefault(names[id(record)], []).append(cost)
-        tasks.append({label: median(costs) for label, costs in taken.items()})
-    tasks = [task for task in tasks if min(task.values()) < math.inf]
-    return {
-        label: [task.get(label, math.inf) / min(task.values()) for task in tasks]
-        for label in (ordered(names.values()) if tasks else ())
-    }
-
-
-def _labels(records: Sequence[Record]) -> dict[int, str]:
-    """The trainer of each record, by id(); where one was tried at several rates, which."""
-    tried: dict[tuple[object, str], set[tuple[float, float]]] = {}
-    for r in records:
-        tried.setdefault((setting(r), r.spec.trainer), set()).add((r.spec.lr, r.spec.clip))
-    several = {trainer for (_, trainer), rates in tried.items() if len(rates) > 1}
-    return {
-        id(r): r.spec.trainer
-        + (f", lr {r.spec.lr:g}, clip {r.spec.clip:g}" if r.spec.trainer in several else "")
-        for r in records
-    }

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 from matplotlib.figure import Figure as Drawing
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from harness.compare import TO_TARGET, profiles
 from harness.figure import Figure, ordered, styles
+from harness.performance import profiles
 from harness.registry import Registry
 from harness.spec import RunSpec
 from harness.store import Record
 from harness.suites import quick
 from plots import _shared
 
+DASHES: tuple[Any, ...] = (
+    "solid", (0, (6, 2)), (0, (2, 1.5)), (0, (7, 1.5, 1.5, 1.5)), (0, (1, 1)), (0, (8, 4)),
+)  # fmt: skip
 SAID = {"seconds": "seconds", "flops": "FLOPs", "activation_bytes": "bytes held"}
 
 
@@ -26,24 +30,22 @@ class PerformanceProfiles(Figure):
         return [*quick.copying(registry), *quick.language(registry)]
 
     def draw(self, records: Sequence[Record]) -> Drawing:
-        found = {column: profiles(records, column) for column, *_ in TO_TARGET}
+        found = {column: profiles(records, column) for column in SAID}
         if not all(found.values()):
             raise LookupError("no completed run that reached a target")
         drawing, grid = _shared.panels(1, len(found))
         for axes, (column, ratios) in zip(grid[0], found.items(), strict=True):
             labels = ordered(ratios)
-            style = styles(labels)
+            looks = _looks(labels)
             finite = [r for each in ratios.values() for r in each if r < math.inf]
             last = max(*finite, 2) * 1.1
             for label in labels:
                 at = sorted(r for r in ratios[label] if r < math.inf)
                 share = [(i + 1) / len(ratios[label]) for i in range(len(at))]
-                (line,) = axes.step(
+                axes.step(
                     [1, *at, last], [0, *share, share[-1] if share else 0], where="post",
-                    color=style["palette"][label], label=label, linewidth=2, clip_on=False,
+                    label=label, linewidth=2, clip_on=False, **looks[label],
                 )  # fmt: skip
-                if style["dashes"][label]:
-                    line.set_dashes(style["dashes"][label])
             tasks = len(next(iter(ratios.values())))
             axes.set_xscale("log", base=2)
             axes.xaxis.set_major_formatter(FuncFormatter(lambda tau, _: f"{tau:g}"))
@@ -53,7 +55,19 @@ class PerformanceProfiles(Figure):
                 xlabel="τ, times the best", ylabel="share of tasks within τ",
             )  # fmt: skip
         drawing.legend(
-            *grid[0, 0].get_legend_handles_labels(), loc="outside lower center", frameon=False,
-            ncols=5, fontsize="small",
+            *grid[0, 0].get_legend_handles_labels(), loc="outside right upper", frameon=False,
+            fontsize="small", handlelength=3,
         )  # fmt: skip
         return drawing
+
+
+def _looks(labels: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """The method's colour; its settings told apart by their dashes."""
+    methods = ordered(label.partition("(")[0] for label in labels)
+    colours = styles(methods)["palette"]
+    mates = {m: [label for label in labels if label.partition("(")[0] == m] for m in methods}
+    return {
+        label: {"color": colours[m], "linestyle": DASHES[i % len(DASHES)]}
+        for m, group in mates.items()
+        for i, label in enumerate(group)
+    }
