@@ -107,26 +107,24 @@ def _contrast(group: Sequence[Record], beside: Sequence[Pair]) -> Contrast:
     goal = target(score, [{**r, "trainer": i} for i, side in enumerate(rows) for r in side])
     there = [[first(record, score, goal) for record in side] for side in sides]
     unit = rows[0][0]["unit"]
-    measures = [_measure(
-        score.said.format(unit=unit), *([r[score.column] for r in s] for s in rows), score.digits,
-    )]  # fmt: skip
-    for column, divisor, name in COSTS:
-        measures.append(_measure(name, *([r[column] / divisor for r in side] for side in rows)))
-    for column, divisor, name in TO_TARGET:
-        reached = (
+    a, b = ([row[score.column] for row in side] for side in rows)
+    measures = [_measure(score.said.format(unit=unit), a, b, score.digits)]
+    for column, divisor, said in COSTS:
+        a, b = ([row[column] / divisor for row in side] for side in rows)
+        measures.append(_measure(said, a, b))
+    for column, divisor, said in TO_TARGET:
+        a, b = (
             [{**row, **point}[column] / divisor if point else None
              for row, point in zip(side, points, strict=True)]
             for side, points in zip(rows, there, strict=True)
         )  # fmt: skip
-        measures.append(_measure(f"{name} to target", *reached))
+        measures.append(_measure(f"{said} to target", a, b))
     at = f"T_task {goal:.0f}" if score.rows == "curve" else f"validation {goal:.3f} {unit}"
     hits = [sum(point is not None for point in points) for points in there]
     notes = [f"{len(beside)} pairs; target: {at}, reached by A {hits[0]}, by B {hits[1]}"]
     lacking = Counter(r.status for r in group if r.status != "complete")
     used = {id(record) for pair in beside for record in pair}
-    lacking["without a partner"] = sum(
-        id(r) not in used and r.status == "complete" for r in group
-    )
+    lacking["without a partner"] = sum(id(r) not in used and r.status == "complete" for r in group)
     left = ", ".join(f"{n} {what}" for what, n in sorted(lacking.items()) if n)
     return Contrast(
         f"{spec.task}: {spec.model}, batch {spec.batch}, {spec.timesteps:,} timesteps, "

@@ -54,6 +54,8 @@ class PerformanceProfiles(Figure):
                 xlim=(1, last), ylim=(0, 1.02), title=f"{SAID[column]} to target, {tasks} tasks",
                 xlabel="τ, times the best", ylabel="share of tasks within τ",
             )  # fmt: skip
+        names = list(next(iter(found.values())))
+        drawing.set_figheight(max(_shared.PANEL[1], 0.24 * len(names)))  # the legend's lines
         drawing.legend(
             *grid[0, 0].get_legend_handles_labels(), loc="outside right upper", frameon=False,
             fontsize="small", handlelength=3,
