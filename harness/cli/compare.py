@@ -13,7 +13,7 @@ from harness import cli
 @click.argument("a", metavar="A")
 @click.argument("b", metavar="B")
 @click.option("--out", metavar="DIR",
-              help="Folder for performance profiles of all trainers [default: none drawn].")  # fmt: skip
+              help="Folder for performance profiles [default: none are drawn].")  # fmt: skip
 @cli.results
 @cli.plugins
 def command(a: str, b: str, out: str | None, results: str, plugin: tuple[str, ...]) -> None:
