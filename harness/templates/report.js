@@ -8,7 +8,11 @@ const INK = "#000000"; // the colour that has to follow the page's
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const colour = (of) => (of === INK ? css("--ink") : of);
 const narrow = () => window.innerWidth < 700;
-const config = () => ({ responsive: true, displaylogo: false, displayModeBar: narrow() ? false : "hover" });
+// nothing that would send a chart anywhere
+const config = () => ({
+  responsive: true, displaylogo: false, showSendToCloud: false, plotlyServerURL: "",
+  displayModeBar: narrow() ? false : "hover", modeBarButtons: [["toImage", "resetScale2d"]],
+});
 
 // plotly reads tags, entities and %{...} in its texts
 const plain = (text) => String(text).replace(/[&<>{]/g, (c) => `&#${c.charCodeAt(0)};`);
@@ -19,6 +23,7 @@ function layout(more) {
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", showlegend: false, autosize: true,
     font: { color: css("--ink"), family: "system-ui, sans-serif", size: 12 },
     hoverlabel: { bgcolor: css("--panel"), bordercolor: css("--rule"), font: { color: css("--ink") }, align: "left" },
+    modebar: { bgcolor: "rgba(0,0,0,0)", color: css("--faint"), activecolor: css("--ink") },
     dragmode: narrow() ? false : "zoom", // a thumb that scrolls must not zoom
     ...more,
     xaxis: { ...axis, ...more.xaxis }, yaxis: { ...axis, ...more.yaxis },
@@ -91,7 +96,7 @@ function curves(figure, chart) {
     xaxis: { title: { text: AXES[state.axis] }, exponentformat: "SI", rangemode: "tozero" },
     yaxis: { title: { text: plain(chart.said) }, rangemode: chart.steps ? "tozero" : "normal" },
     shapes: chart.target === null ? [] : [{
-      type: "line", xref: "paper", x0: 0, x1: 1, y0: chart.target, y1: chart.target,
+      type: "line", layer: "below", xref: "paper", x0: 0, x1: 1, y0: chart.target, y1: chart.target,
       line: { color: css("--faint"), width: 1, dash: "dot" }, label: { text: "target", textposition: "end", font: { size: 10 } },
     }],
   }), config());
@@ -144,7 +149,7 @@ function costs(grid, chart) {
       title: { text: plain(cost.said), font: { size: 13 }, x: 0, xref: "container", pad: { l: 4 } },
       xaxis: { rangemode: "tozero" },
       yaxis: {
-        tickvals: at, tickfont: { size: 11 }, showgrid: false,
+        tickvals: at, tickfont: { size: 11 }, showgrid: false, zeroline: false,
         ticktext: bars.map((bar) => plain(bar.trainer) + (bar.done < bar.made ? ` (${bar.done} of ${bar.made})` : "")),
       },
     }), { ...config(), displayModeBar: false });
