@@ -108,7 +108,7 @@ def test_the_page_holds_verdict_tables_charts_and_every_run(folder: Path, tmp_pa
     page = Page(report(folder, out=tmp_path / "r.html"))
     assert not page.open
     said = page.text()
-    assert said.index("Does it train faster?") < said.index("plain_copy(bits=4)")
+    assert said.index("Does it train faster?") < said.index("score: T_task of the level")
     names = [tag for tag, _ in page.tags]
     assert names.count("table") == 1
     assert names.count("th") == len(COLUMNS) + 5
