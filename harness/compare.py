@@ -119,7 +119,7 @@ def _contrast(group: Sequence[Record], beside: Sequence[Pair]) -> Contrast:
             for side, points in zip(rows, there, strict=True)
         )  # fmt: skip
         measures.append(_measure(f"{said} to target", a, b))
-    at = f"T_task {goal:.0f}" if score.rows == "curve" else f"validation {goal:.3f} {unit}"
+    at = f"T_task {goal:g}" if score.rows == "curve" else f"validation {goal:.3f} {unit}"
     hits = [sum(point is not None for point in points) for points in there]
     notes = [f"{len(beside)} pairs; target: {at}, reached by A {hits[0]}, by B {hits[1]}"]
     lacking = Counter(r.status for r in group if r.status != "complete")

@@ -102,7 +102,7 @@ def _section(setting: str, records: list[Record]) -> Section:
         return Section((setting,), records, None, None, [(t, [*c, *empty]) for t, c in lines])
     score = scored(rows)
     goal, unit = target(score, rows), rows[0]["unit"]
-    said = f"{goal:.0f}" if score.rows == "curve" else f"validation {goal:.3f} {unit}"
+    said = f"{goal:g}" if score.rows == "curve" else f"validation {goal:.3f} {unit}"
     return Section(
         (setting, f"score: {score.said.format(unit=unit)}; target: {said}"), records, score, goal,
         [(t, _cells(group, score, goal)) for t, group in by_trainer.items()],

@@ -59,5 +59,5 @@ def command(a: str, b: str, out: str | None, results: str, plugin: tuple[str, ..
         drawn = {"": records}
     click.echo(f"A: {a}\nB: {b}\n\n{said(found)}")
     for name, group in drawn.items() if out else ():
-        for path in cli.draw(["performance_profiles"], group, registry, Path(str(out), name)):
+        for path in cli.draw(["profiles"], group, registry, Path(str(out), name)):
             click.echo(f"drawn: {path}")

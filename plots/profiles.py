@@ -23,7 +23,7 @@ DASHES: tuple[Any, ...] = (
 SAID = {"seconds": "seconds", "flops": "FLOPs", "activation_bytes": "bytes held"}
 
 
-class PerformanceProfiles(Figure):
+class Profiles(Figure):
     """A panel a measure, a curve a trainer (Dolan & Moré, 2002, as AlgoPerf draws them)."""
 
     def runs(self, registry: Registry) -> list[RunSpec]:
