@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -40,18 +41,12 @@ def keep(folder: Path, records: list[Record]) -> Path:
     store.create()
     for record in records:
         with store.open(record.spec) as writer:
-            writer.append("run", {"spec": vars_of(record.spec), **record.header})
+            writer.append("run", {"spec": asdict(record.spec), **record.header})
             for row in record.curve:
                 writer.append("curve", row)
             if record.end:
                 writer.append("end", record.end)
     return folder
-
-
-def vars_of(spec: RunSpec) -> dict[str, Any]:
-    from dataclasses import asdict
-
-    return asdict(spec)
 
 
 def by_name(measures: tuple[Measure, ...]) -> dict[str, Measure]:
