@@ -211,6 +211,19 @@ def test_nothing_is_loaded_from_anywhere(folder: Path, tmp_path: Path) -> None:
     assert "@import" not in style
 
 
+def test_a_folder_in_which_nothing_completed_is_shown(tmp_path: Path) -> None:
+    path = tmp_path / "bad"
+    write(path, "bptt", 0, [], status="failed", error="too much")
+    write(path, "tbptt(T=3)", 0, [], status="incomplete")
+    write(path, "dni(T=3)", 0, [], task="char_lm", status="diverged")
+    text = report(path, out=tmp_path / "r.html")
+    said = Page(text).text()
+    assert said.count("no run completed") == 2
+    assert said.count("0 of 1") == 3
+    assert "too much" in said
+    assert "No closing row" in said
+
+
 def test_several_folders_and_a_folder_of_folders(
     folder: Path, tmp_path: Path, registry: Registry
 ) -> None:

@@ -17,6 +17,9 @@ const config = () => ({
 // plotly reads tags, entities and %{...} in its texts
 const plain = (text) => String(text).replace(/[&<>{]/g, (c) => `&#${c.charCodeAt(0)};`);
 
+// where a long name would leave no room for its bar
+const short = (name) => (narrow() && name.length > 28 ? `${name.slice(0, 26)}…` : name);
+
 function layout(more) {
   const axis = { gridcolor: css("--grid"), linecolor: css("--rule"), zerolinecolor: css("--grid"), automargin: true };
   return {
@@ -150,7 +153,7 @@ function costs(grid, chart) {
       xaxis: { rangemode: "tozero" },
       yaxis: {
         tickvals: at, tickfont: { size: 11 }, showgrid: false, zeroline: false,
-        ticktext: bars.map((bar) => plain(bar.trainer) + (bar.done < bar.made ? ` (${bar.done} of ${bar.made})` : "")),
+        ticktext: bars.map((bar) => plain(short(bar.trainer)) + (bar.done < bar.made ? ` (${bar.done} of ${bar.made})` : "")),
       },
     }), { ...config(), displayModeBar: false });
   });
