@@ -23,8 +23,8 @@ def profiles(records: Sequence[Record], column: str) -> dict[str, list[float]]:
     column: "seconds", "flops" or "activation_bytes"
 
     The target is that of the table of a suite; a trainer takes what its median seed does. A seed
-    that failed, diverged or did not get there takes for ever, as does a trainer that was not run
-    there. Tasks whose target nobody reached are left out.
+    that failed, diverged or did not get there takes for ever (inf); where a trainer was not run
+    there is NaN. Tasks whose target nobody reached are left out.
     """
     listed = [record for record in distinct(records) if record.spec.timesteps > 1]
     names = labels(listed)
@@ -43,7 +43,7 @@ def profiles(records: Sequence[Record], column: str) -> dict[str, list[float]]:
         tasks.append({label: median(costs) for label, costs in taken.items()})
     tasks = [task for task in tasks if min(task.values()) < math.inf]
     return {
-        label: [task.get(label, math.inf) / min(task.values()) for task in tasks]
+        label: [task.get(label, math.nan) / min(task.values()) for task in tasks]
         for label in (ordered(names.values()) if tasks else ())
     }
 

@@ -19,12 +19,16 @@ from plots import _shared
 
 DASHES: tuple[Any, ...] = (
     "solid", (0, (6, 2)), (0, (2, 1.5)), (0, (7, 1.5, 1.5, 1.5)), (0, (1, 1)), (0, (8, 4)),
+    (0, (3, 1, 1, 1, 1, 1)), (0, (12, 2)),
 )  # fmt: skip
 SAID = {"seconds": "seconds", "flops": "FLOPs", "activation_bytes": "bytes held"}
 
 
 class Profiles(Figure):
-    """A panel a measure, a curve a trainer (Dolan & Moré, 2002, as AlgoPerf draws them)."""
+    """A panel a measure, a curve a trainer (Dolan & Moré, 2002, as AlgoPerf draws them).
+
+    A task on which a trainer was not run counts as one that it did not do; the legend tells.
+    """
 
     def runs(self, registry: Registry) -> list[RunSpec]:
         return [*quick.copying(registry), *quick.language(registry)]
@@ -42,9 +46,11 @@ class Profiles(Figure):
             for label in labels:
                 at = sorted(r for r in ratios[label] if r < math.inf)
                 share = [(i + 1) / len(ratios[label]) for i in range(len(at))]
+                run = sum(not math.isnan(ratio) for ratio in ratios[label])
+                lacking = f", run on {run}" if run < len(ratios[label]) else ""
                 axes.step(
                     [1, *at, last], [0, *share, share[-1] if share else 0], where="post",
-                    label=label, linewidth=2, clip_on=False, **looks[label],
+                    label=label + lacking, linewidth=2, clip_on=False, **looks[label],
                 )  # fmt: skip
             tasks = len(next(iter(ratios.values())))
             axes.set_xscale("log", base=2)

@@ -150,6 +150,8 @@ def test_a_profile_by_hand() -> None:
     ]
     assert profiles(records, "seconds") == {"bptt": [2, 1], "tbptt(T=3)": [1, math.inf]}
     assert profiles(records, "activation_bytes") == {"bptt": [1, 1], "tbptt(T=3)": [1, math.inf]}
+    (absent,) = profiles([*records, run("sg(T=3)", 0, [4], **other)], "seconds")["sg(T=3)"][:1]
+    assert math.isnan(absent)  # not run there
     assert profiles([run("bptt", 0, [0, 0])], "seconds") == {}
     assert profiles([], "seconds") == {}
 
