@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from queue import Queue
 from typing import Any
@@ -63,6 +64,7 @@ class Bars:
             tqdm.write(f"{done}/{self.total}  {spec.label}: {status}", file=sys.stderr)
 
     def listen(self, reports: Queue[Report | None]) -> None:
-        """Show what comes in, until None does."""
-        while (report := reports.get()) is not None:
-            self.show(*report)
+        """Show what comes in, until None does or nothing can any more."""
+        with suppress(OSError, EOFError):
+            while (report := reports.get()) is not None:
+                self.show(*report)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import shutil
 import time
+import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from typing import Literal, TypeAlias, get_args
 
-import torch
 from torch import Tensor
-from torch.func import functional_call
 
 from harness.check import unknown
 from harness.episode import Episode
@@ -19,21 +17,16 @@ from harness.optimiser import Update
 from harness.trainer import Trainer
 
 Name: TypeAlias = Literal["eager", "compiled", "auto"]
-Compiler: TypeAlias = Callable[[torch.fx.GraphModule, list[Tensor]], Callable[..., list[Tensor]]]
-
-
-OPTIONS = {
-    "cpp_wrapper": True,  # between the kernels no Python: 16 % less at LSTM 64, 1 to 3 % at 256
-    "cpp.use_decompose_tanh": True,  # by exp, to 1e-7 of 1: 7 to 9 % less
-}
 
 
 class Engine(ABC):
     """A trainer and its optimisers at work.
 
+    name:    what it is called by
     seconds: spent on getting ready, off the clock of training
     """
 
+    name: str
     seconds = 0.0
 
     def __init__(self, trainer: Trainer, updates: Sequence[Update]) -> None:
@@ -50,6 +43,8 @@ class Engine(ABC):
 class Eager(Engine):
     """The trainer's own code, an operation at a time."""
 
+    name = "eager"
+
     def learn(self, episode: Episode) -> list[Tensor]:
         losses = []
         for loss in self.trainer.gradients(episode):
@@ -60,151 +55,74 @@ class Eager(Engine):
         return losses
 
 
-class Compiled(Engine):
-    """One graph an update: forward, backward, clipping and all optimisers.
+class Auto(Engine):
+    """Whichever pays: eager, or compiled where that saves more than building it costs.
 
-    Traced from the trainer's own gradients(), once for every shape of window, and compiled. The
-    trainer must yield once for every part that its updates() names, whatever the numbers.
+    timesteps: how many there are to train
     """
 
-    def __init__(
-        self, trainer: Trainer, updates: Sequence[Update], compiler: Compiler | None = None
-    ) -> None:
+    def __init__(self, trainer: Trainer, updates: Sequence[Update], timesteps: int) -> None:
         super().__init__(trainer, updates)
-        self._compile = compiler or inductor
-        self._graphs: dict[tuple[object, ...], Callable[..., list[Tensor]]] = {}
+        self._timesteps = timesteps
+        self._chosen: Engine = Eager(trainer, updates)
+        self._decided = False
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        return self._chosen.name
 
     def prepare(self, episode: Episode) -> None:
-        for part in self.trainer.updates(episode):
-            if self._key(part) not in self._graphs:
-                began = time.perf_counter()
-                self._graphs[self._key(part)] = self._compiled(part)
-                self.seconds += time.perf_counter() - began
+        if not self._decided and not self.trainer.phase:  # a warm-up's lengths never come again
+            self._decided = True
+            began = time.perf_counter()
+            if self._pays(episode):
+                from harness.compiled import Compiled
 
-    @torch.no_grad()
+                self._chosen = Compiled(self.trainer, self.updates)
+                try:
+                    self._chosen.prepare(episode)
+                except Exception as error:  # whatever the compiler says, training goes on
+                    warnings.warn(f"not compiled: {str(error).partition(chr(10))[0]}", stacklevel=2)
+                    self._chosen = Eager(self.trainer, self.updates)
+            self.seconds = time.perf_counter() - began
+        self._chosen.prepare(episode)
+
     def learn(self, episode: Episode) -> list[Tensor]:
-        self.prepare(episode)
-        losses, weights = [], self._weights()
-        for part in self.trainer.updates(episode):
-            graph = self._graphs[self._key(part)]
-            loss, self.trainer.carried = graph(*weights, *self._data(part))
-            losses.append(loss)
-        self.trainer.seen += episode.length
-        return losses
+        return self._chosen.learn(episode)
 
-    def _key(self, part: Episode) -> tuple[object, ...]:
-        return part.length, part.batch, part.fresh, part.final, self.trainer.phase
+    def _pays(self, episode: Episode) -> bool:
+        """Windows of one shape, and more to save than to spend.
 
-    def _weights(self) -> list[Tensor]:
-        """Every tensor that an update changes."""
-        moved = [p.detach() for update in self.updates for p in update.parameters]
-        return moved + [moment for update in self.updates for moment in update.moments()]
-
-    def _data(self, part: Episode) -> list[Tensor]:
-        entering = self.trainer.carried
-        if entering is None:
-            entering = self.trainer.model.initial_state(part.batch)
-        return [part.x, part.y, part.weight, entering]
-
-    def _compiled(self, part: Episode) -> Callable[..., list[Tensor]]:
-        """The update of such a part, traced on it and compiled."""
-        from torch.fx.experimental.proxy_tensor import make_fx
-
-        # copies: what is traced may write into them
-        inputs = [tensor.clone() for tensor in (*self._weights(), *self._data(part))]
-        carried, self.trainer.model.written_out = self.trainer.carried, True
-        try:
-            graph = make_fx(self._update_of(part), tracing_mode="fake")(*inputs)
-        finally:
-            self.trainer.carried, self.trainer.model.written_out = carried, False
-        with torch.no_grad():
-            compiled = self._compile(graph, inputs)
-            if part.weight.device.type == "cuda":
-                return Replayed(compiled, inputs, len(self._weights()))
-            compiled(*inputs)  # built here, off the clock
-        return compiled
-
-    def _update_of(self, part: Episode) -> Callable[..., list[Tensor]]:
-        """One update as a function of all its tensors, which it changes in place."""
-        trainer = self.trainer
-        names = {id(p): name for name, p in trainer.named_parameters()}
-        own = [[names[id(p)] for p in update.parameters] for update in self.updates]
-        moments = [len(update.moments()) for update in self.updates]
-
-        def one(*tensors: Tensor) -> list[Tensor]:
-            given = iter(tensors)
-            parameters = {name: next(given) for group in own for name in group}
-            remembered = [[next(given) for _ in range(count)] for count in moments]
-            x, y, weight, trainer.carried = given
-            leaves = {name: p.detach().requires_grad_() for name, p in parameters.items()}
-            with torch.enable_grad():
-                losses = functional_call(trainer, leaves, (replace(part, x=x, y=y, weight=weight),))
-            if len(losses) != 1:
-                raise TypeError(f"gradients() yielded {len(losses)} times for one update")
-            with torch.no_grad():
-                for update, group, memory in zip(self.updates, own, remembered, strict=True):
-                    gradients = [leaves[name].grad for name in group]
-                    update.written_out([parameters[name] for name in group], gradients, memory)
-            assert trainer.carried is not None
-            return [losses[0], trainer.carried]
-
-        return one
+        Full backpropagation would need a graph for every length that a curriculum comes to.
+        """
+        if self.trainer.T is None or not _can_compile(self.trainer):
+            return False
+        twin = self.trainer.twin()
+        list(twin.gradients(episode))
+        began = time.perf_counter()
+        list(twin.gradients(episode))
+        eager = (time.perf_counter() - began) / episode.length * self._timesteps
+        return eager * SAVED > BUILDING_SECONDS
 
 
-class Replayed:
-    """A compiled update captured as a CUDA graph: one launch an update.
-
-    The graph reads and writes where it was captured: the weights, which stay where they are, and
-    buffers for the data, which is copied in.
-    """
-
-    def __init__(
-        self, update: Callable[..., list[Tensor]], inputs: Sequence[Tensor], weights: int
-    ) -> None:
-        self._update, self._weights = update, weights
-        self._data = [tensor.clone() for tensor in inputs[weights:]]
-        self._graph: torch.cuda.CUDAGraph | None = None
-
-    def __call__(self, *inputs: Tensor) -> list[Tensor]:
-        for buffer, tensor in zip(self._data, inputs[self._weights :], strict=True):
-            buffer.copy_(tensor)
-        if self._graph is None:
-            self._capture(inputs[: self._weights])
-        assert self._graph is not None
-        self._graph.replay()
-        return [tensor.clone() for tensor in self._outputs]  # the next replay writes over them
-
-    def _capture(self, weights: Sequence[Tensor]) -> None:
-        before = [tensor.clone() for tensor in weights]
-        side = torch.cuda.Stream()
-        side.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(side):
-            for _ in range(3):  # what allocates or tunes at its first call must not be captured
-                self._update(*weights, *self._data)
-        torch.cuda.current_stream().wait_stream(side)
-        for tensor, value in zip(weights, before, strict=True):
-            tensor.copy_(value)
-        self._graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self._graph):
-            self._outputs = self._update(*weights, *self._data)
+SAVED, BUILDING_SECONDS = 0.5, 30.0
+"""Share of the eager time that is saved at LSTM 64 to 128; two graphs' building on one core."""
 
 
-def inductor(graph: torch.fx.GraphModule, inputs: list[Tensor]) -> Callable[..., list[Tensor]]:
-    """A graph compiled by torch: C++ on the CPU, Triton on CUDA."""
-    from torch import _inductor
-
-    cpu = inputs[0].device.type == "cpu"
-    options = OPTIONS if cpu else {}
-    compiled: Callable[..., list[Tensor]] = _inductor.compile(graph, [*inputs], options=options)
-    return compiled
+def _can_compile(trainer: Trainer) -> bool:
+    return trainer.model.readout.weight.device.type != "cpu" or shutil.which("c++") is not None
 
 
-def engine(name: str, trainer: Trainer, updates: Sequence[Update]) -> Engine:
-    """An engine by name."""
+def engine(name: str, trainer: Trainer, updates: Sequence[Update], timesteps: int) -> Engine:
+    """An engine by name, for a run of so many timesteps."""
     if name not in get_args(Name):
         raise unknown("engine", name, get_args(Name))
     if name == "eager":
         return Eager(trainer, updates)
-    if trainer.model.readout.weight.device.type == "cpu" and not shutil.which("c++"):
+    if name == "auto":
+        return Auto(trainer, updates, timesteps)
+    if not _can_compile(trainer):
         raise ValueError(f"engine {name!r} needs a C++ compiler (c++) on the path; there is none")
+    from harness.compiled import Compiled  # which builds on this module
+
     return Compiled(trainer, updates)

@@ -1,65 +1,109 @@
-"""Many runs on the cores of one machine."""
+"""Which runs are to be made, and whether they can be."""
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import signal
 from collections.abc import Iterable, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
-from multiprocessing.managers import SyncManager
-from pathlib import Path
-from queue import Queue
-from threading import Thread
-from typing import Any
+from typing import Protocol
 
 import torch
 
-from harness.bars import Bars, Report
+from harness.bars import Bars
 from harness.call import Call
 from harness.environment import fingerprint
+from harness.executors import local, ray
 from harness.record import record
 from harness.registry import Registry
 from harness.run import Run
-from harness.spec import RunSpec
+from harness.spec import Conditions, RunSpec
 from harness.store import Store
+
+
+class Places(Protocol):
+    """Where runs are made."""
+
+    def make(
+        self,
+        todo: Sequence[RunSpec],
+        store: Store,
+        registry: Registry,
+        conditions: Conditions,
+        bars: Bars,
+    ) -> dict[RunSpec, str]:
+        """Make each run; return how each ended."""
+
+
+@dataclass(frozen=True)
+class Local:
+    """Processes of this machine. jobs: how many; None: one a core, and one alone on a GPU."""
+
+    jobs: int | None = None
+
+    def make(
+        self,
+        todo: Sequence[RunSpec],
+        store: Store,
+        registry: Registry,
+        conditions: Conditions,
+        bars: Bars,
+    ) -> dict[RunSpec, str]:
+        if len(todo) == 1 and conditions.limit is None:
+            return {todo[0]: _here(todo[0], store, registry, conditions, bars)}
+        jobs = self.jobs
+        if jobs is None:
+            jobs = 1 if any(spec.device != "cpu" for spec in todo) else os.cpu_count() or 1
+        return local.run_all(todo, store, registry, conditions, bars, jobs)
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Nodes of a Ray cluster: its address, and what of a node a run takes."""
+
+    address: str | None = None
+    cpus: float = 1.0
+    gpus: float = 0.0
+
+    def make(
+        self,
+        todo: Sequence[RunSpec],
+        store: Store,
+        registry: Registry,
+        conditions: Conditions,
+        bars: Bars,
+    ) -> dict[RunSpec, str]:
+        return ray.run_all(
+            todo, store, registry, conditions, bars,
+            address=self.address, cpus=self.cpus, gpus=self.gpus,
+        )  # fmt: skip
 
 
 def execute(
     specs: Iterable[RunSpec],
     store: Store,
     registry: Registry,
-    jobs: int | None,
-    *,
-    again: bool = False,
+    conditions: Conditions,
+    places: Places,
 ) -> dict[RunSpec, str]:
     """Make every run that the store does not hold yet, or all of them again; return how each ended.
 
-    Everything that a user can get wrong raises ValueError before anything is written. jobs:
-    processes; None: one a core, and one alone on a GPU.
+    Everything that a user can get wrong raises ValueError before anything is written.
     """
     unique = list(dict.fromkeys(specs))
-    todo = [spec for spec in unique if again or not _finished(spec, store, registry)]
-    check(todo, registry)
+    todo = [spec for spec in unique if conditions.again or not _finished(spec, store, registry)]
+    check(todo, registry, conditions.engine)
     store.create()
-    if jobs is None:
-        jobs = 1 if any(spec.device != "cpu" for spec in todo) else os.cpu_count() or 1
     with Bars(todo, len(unique)) as bars:
-        if min(jobs, len(todo)) < 2:
-            made = _alone(todo, store, registry, bars, again)
-        else:
-            made = _in_parallel(todo, store, registry, bars, again, jobs)
+        made = places.make(todo, store, registry, conditions, bars) if todo else {}
     return {spec: made.get(spec, "found") for spec in unique}
 
 
-def check(specs: Sequence[RunSpec], registry: Registry) -> None:
+def check(specs: Sequence[RunSpec], registry: Registry, engine: str = "eager") -> None:
     """Build each run once, seeds apart, so that a bad one is refused before the first starts."""
     for spec in dict.fromkeys(replace(spec, seed=0, probe=0) for spec in specs):
         try:
-            run = Run(spec, registry)
+            run = Run(spec, registry, engine)
             next(run.task.validation(spec.batch))  # a text may be too short for the batch
         except (RuntimeError, MemoryError, OverflowError, TypeError) as error:
             reason = str(error).partition("\n")[0]
@@ -98,83 +142,11 @@ def _finished(spec: RunSpec, store: Store, registry: Registry) -> bool:
     return there.finished
 
 
-def _alone(
-    todo: Sequence[RunSpec], store: Store, registry: Registry, bars: Bars, again: bool
-) -> dict[RunSpec, str]:
-    """One run after the other, in this process."""
+def _here(
+    spec: RunSpec, store: Store, registry: Registry, conditions: Conditions, bars: Bars
+) -> str:
+    """A run by itself, in this process."""
     torch.set_num_threads(1)
-    made = {}
-    for spec in todo:
-        shown = partial(bars.show, spec.id)
-        made[spec] = record(spec, registry, store, shown, again=again)
-        bars.finish(spec, made[spec])
-    return made
-
-
-def _in_parallel(
-    todo: Sequence[RunSpec], store: Store, registry: Registry, bars: Bars, again: bool, jobs: int
-) -> dict[RunSpec, str]:
-    """Each run in one of `jobs` processes of one thread."""
-    context = multiprocessing.get_context("spawn")
-    made: dict[RunSpec, str] = {}
-    # Children inherit it: they do not hear Ctrl-C, are ended from here, and say nothing.
-    heard = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    manager = SyncManager(ctx=context)
-    manager.start(_watch_parent)
-    reports: Queue[Report | None] = manager.Queue()
-    listener = Thread(target=bars.listen, args=(reports,), daemon=True)
-    listener.start()
-    pool = ProcessPoolExecutor(
-        jobs,
-        mp_context=context,
-        initializer=_begin,
-        initargs=(store.folder, registry.plugins, reports),
-    )
-    futures: dict[Future[str], RunSpec] = {pool.submit(_work, spec, again): spec for spec in todo}
-    try:
-        signal.signal(signal.SIGINT, heard)
-        for future in as_completed(futures):
-            made[futures[future]] = future.result()
-            bars.finish(futures[future], future.result())
-    except BrokenProcessPool:
-        raise ChildProcessError(
-            "a worker process died (out of memory?); the same command goes on from here"
-        ) from None
-    finally:
-        reports.put(None)
-        listener.join()
-        if len(made) < len(todo):  # stopped: what runs still goes on from its checkpoint
-            for process in (pool._processes or {}).values():
-                process.terminate()
-        pool.shutdown(cancel_futures=True)
-        manager.shutdown()
-    return made
-
-
-_worker: dict[str, Any] = {}
-"""What a worker process was begun with."""
-
-
-def _begin(folder: Path, plugins: Sequence[Path], reports: Queue[Report | None]) -> None:
-    _watch_parent()
-    torch.set_num_threads(1)
-    _worker.update(store=Store(folder), registry=Registry(plugins), reports=reports)
-
-
-def _watch_parent() -> None:
-    """End with the parent: children of one that was killed would make the rest of its runs."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-
-    def end() -> None:
-        parent.join()
-        os._exit(1)
-
-    Thread(target=end, daemon=True).start()
-
-
-def _work(spec: RunSpec, again: bool) -> str:
-    def report(timesteps: int, word: str) -> None:
-        _worker["reports"].put((spec.id, timesteps, word))
-
-    return record(spec, _worker["registry"], _worker["store"], report, again=again)
+    status = record(spec, registry, store, partial(bars.show, spec.id), conditions)
+    bars.finish(spec, status)
+    return status

@@ -11,7 +11,7 @@ from pathlib import Path
 from harness import checkpoint, environment
 from harness.registry import Registry
 from harness.run import DivergenceError, Run
-from harness.spec import RunSpec
+from harness.spec import Conditions, RunSpec
 from harness.store import RecordingError, Row, Store, Writer
 
 CHECKPOINT_SECONDS = 5.0
@@ -21,20 +21,23 @@ Progress = Callable[[int, str], None]
 
 
 def record(
-    spec: RunSpec, registry: Registry, store: Store, progress: Progress, *, again: bool = False
+    spec: RunSpec,
+    registry: Registry,
+    store: Store,
+    progress: Progress,
+    conditions: Conditions = Conditions(),  # noqa: B008 - frozen
 ) -> str:
     """Run a spec, or go on with it, and record it as it goes; return its status.
 
     A run that raises is recorded as failed, one whose loss is no longer a number as diverged.
-    again: make it anew, whatever is recorded.
     """
     with store.open(spec) as writer:
         there = store.record(spec)
-        if there and there.finished and not again:
+        if there and there.finished and not conditions.again:
             return there.status
-        run = Run(spec, registry)
+        run = Run(spec, registry, conditions.engine)
         path = store.checkpoint(spec)
-        resumed = None if again else checkpoint.load(path, spec.id)
+        resumed = None if conditions.again else checkpoint.load(path, spec.id)
         if there and resumed:
             run.load_state_dict(resumed)
             where = environment.describe(run.device, registry.plugins)
@@ -45,6 +48,14 @@ def record(
         writer.append("end", end)
         path.unlink(missing_ok=True)
         return str(end["status"])
+
+
+def fail(spec: RunSpec, registry: Registry, store: Store, error: str) -> None:
+    """Close the record of a run that could not do so itself."""
+    with store.open(spec, patience=10) as writer:
+        if store.record(spec) is None:
+            writer.append("run", _asked(spec, registry))
+        writer.append("end", {"status": "failed", "error": error})
 
 
 def _follow(run: Run, writer: Writer, store: Store, progress: Progress) -> Row:
@@ -58,7 +69,8 @@ def _follow(run: Run, writer: Writer, store: Store, progress: Progress) -> Row:
                 if time.monotonic() - saved > CHECKPOINT_SECONDS:
                     checkpoint.save(store.checkpoint(run.spec), run.spec.id, run.state_dict())
                     saved = time.monotonic()
-        return {"status": "complete", "error": None, **run.summary()}
+        engine = {"engine": run.engine.name, "engine_seconds": round(run.engine.seconds, 3)}
+        return {"status": "complete", "error": None, **engine, **run.summary()}
     except DivergenceError as error:
         return {"status": "diverged", "error": str(error), **run.peaks}
     except RecordingError:
@@ -85,7 +97,18 @@ def _word(run: Run, row: Row) -> str:
 
 
 def _header(run: Run, registry: Registry) -> Row:
-    spec = run.spec
+    return {
+        **_asked(run.spec, registry),
+        "engine": run.engine.name,
+        "parameters": sum(p.numel() for p in run.trainer.parameters()),
+        "unit": run.task.unit,
+        **run.task.provenance(),
+        **environment.describe(run.device, registry.plugins),
+    }
+
+
+def _asked(spec: RunSpec, registry: Registry) -> Row:
+    """What is known of a run before it begins."""
     return {
         "id": spec.id,
         "spec": asdict(spec),
@@ -93,8 +116,4 @@ def _header(run: Run, registry: Registry) -> Row:
             kind: registry.options(kind, getattr(spec, kind))
             for kind in ("task", "trainer", "model")
         },
-        "parameters": sum(p.numel() for p in run.trainer.parameters()),
-        "unit": run.task.unit,
-        **run.task.provenance(),
-        **environment.describe(run.device, registry.plugins),
     }

@@ -55,7 +55,7 @@ class Run:
             if self.trainer.own_optimiser is None:
                 raise ValueError(f"trainer {spec.trainer}: own_parameters() need an own_optimiser")
             self.updates.append(self.trainer.own_optimiser.over(own))
-        self.engine = engine_of(engine, self.trainer, self.updates)
+        self.engine = engine_of(engine, self.trainer, self.updates, spec.timesteps)
         # far from the seed of the weights: equal seeds would draw equal numbers for both
         self.rng = torch.Generator().manual_seed(1_000_003 * (spec.seed + 1))
         self.meter = Meter(self.device)

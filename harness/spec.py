@@ -68,3 +68,17 @@ class RunSpec:
         """Read what a record holds; fields of another version are left out."""
         known = {field.name for field in fields(cls)}
         return cls(**{name: value for name, value in values.items() if name in known})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conditions:
+    """How a run is made. What it computes does not depend on it, but for rounding.
+
+    engine: "eager", "compiled" or "auto"
+    again:  make it anew, whatever is recorded
+    limit:  seconds after which it is given up; None: never
+    """
+
+    engine: str = "eager"
+    again: bool = False
+    limit: float | None = None

@@ -8,6 +8,7 @@ import gzip
 import json
 import os
 import tempfile
+import time
 import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -109,6 +110,10 @@ class Store:
                 return Record.read(there)
         return None
 
+    def text(self, spec: RunSpec) -> str:
+        """A run's record as it stands in its file."""
+        return _text(self._path(spec))
+
     def records(self) -> list[Record]:
         """Every record in the folder, by task, trainer and seed."""
         plain = set((self.folder / "runs").glob("*.jsonl"))
@@ -124,14 +129,21 @@ class Store:
             raise ValueError(f"no records in {self.folder}")
         return found
 
-    def open(self, spec: RunSpec) -> Writer:
-        """A writer for a run; ValueError while another process holds it."""
+    def open(self, spec: RunSpec, patience: float = 0) -> Writer:
+        """A writer for a run; BusyError while another process holds it, `patience` seconds on."""
         path = self._path(spec)
         if not path.exists() and _packed(path).exists():
             unpacked = path.with_name(f"{path.name}.{os.getpid()}")
             unpacked.write_text(_text(_packed(path)), encoding="utf-8")
             unpacked.replace(path)  # whole or not at all
-        return Writer(path)
+        until = time.monotonic() + patience
+        while True:
+            try:
+                return Writer(path)
+            except BusyError:
+                if time.monotonic() >= until:
+                    raise
+                time.sleep(0.05)
 
     def checkpoint(self, spec: RunSpec) -> Path:
         """Where a run keeps what it can go on from."""
@@ -155,6 +167,10 @@ def _text(path: Path) -> str:
         raise ValueError(f"{path} is damaged: {error}") from None
 
 
+class BusyError(ValueError):
+    """Another process writes the record; its lock ends with it, however it ends."""
+
+
 class RecordingError(OSError):
     """A record or checkpoint cannot be written; what was written before is whole."""
 
@@ -169,7 +185,7 @@ class Writer:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             self._file.close()
-            raise ValueError(f"{path} is being written by another process") from None
+            raise BusyError(f"{path} is being written by another process") from None
         if self._file.tell() and not self._ends_in_newline():
             self._write(b"\n")  # a write was cut short: shut its line off
 
@@ -183,6 +199,10 @@ class Writer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the record."""
         self._file.close()
 
     def _write(self, line: bytes) -> None:

@@ -20,7 +20,8 @@ COLUMNS = (
     "flops_per_update", "activation_bytes", "peak_memory_bytes", "parameters", "bits", "unit",
     "level_n", "level_r", "t_task", "validation_bits", "test_bits", "error",
     "corpus", "corpus_sha256", "convention", "options",
-    "commit", "dirty", "python", "torch", "machine", "processor", "threads", "date", "plugins",
+    "commit", "dirty", "python", "torch", "machine", "processor", "threads", "engine",
+    "date", "plugins",
 )  # fmt: skip
 """The tidy table's, in order; results/README.md defines each, with its unit."""
 
@@ -36,7 +37,7 @@ def distinct(records: Sequence[Record]) -> list[Record]:
 def summary(record: Record) -> Row:
     """One row of the tidy table."""
     last = record.curve[-1] if record.curve else {}
-    known = {**asdict(record.spec), **record.header, **last, **record.end}
+    known = {"engine": "eager", **asdict(record.spec), **record.header, **last, **record.end}
     timesteps, seconds = last.get("timesteps", 0), last.get("seconds", 0.0)
     scored = [r for r in record.curve if r["bits"] is not None]
     tail = [r["bits"] for r in scored if r["timesteps"] > 0.9 * record.spec.timesteps]

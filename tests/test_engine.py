@@ -6,8 +6,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from harness.engine import Compiled, Eager, Engine
+from harness import compiled
+from harness.compiled import Compiled
+from harness.engine import Auto, Eager, Engine
 from harness.optimiser import Optimiser
+from harness.registry import Registry
+from harness.run import Run
+from harness.spec import RunSpec
 from harness.trainer import Trainer
 from tests.conftest import D_IN, make_model, make_trainer, random_episode
 from tests.test_conformance import TRAINERS
@@ -61,11 +66,7 @@ def hold(eager: Engine, other: Engine) -> None:
         ):
             torch.testing.assert_close(b, a, **close, msg=lambda m, name=name: f"{name}: {m}")
         for mine, theirs in zip(eager.updates, other.updates, strict=True):
-            torch.testing.assert_close(theirs.moments(), [*map(_f64, mine.moments())], **close)
-
-
-def _f64(tensor: Tensor) -> Tensor:
-    return tensor
+            torch.testing.assert_close(theirs.moments(), mine.moments(), **close)
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -91,3 +92,71 @@ def test_tracing_leaves_trainer_and_weights_alone() -> None:
     assert trainer.seen == 0
     assert engine.seconds > 0
     assert all(p.grad is None and torch.equal(p, before[k]) for k, p in trainer.named_parameters())
+
+
+def test_auto_compiles_where_that_pays_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiled, "inductor", as_traced)
+    episode = random_episode(6, dtype=F64)
+
+    def chosen(text: str, timesteps: int) -> str:
+        trainer = make_trainer(text, make_model())
+        auto = Auto(trainer, updates_of(trainer), timesteps)
+        auto.prepare(episode)
+        return auto.name
+
+    assert chosen("dni(T=3)", 10) == "eager", "soon done"
+    assert chosen("dni(T=3)", 10**9) == "compiled"
+    assert chosen("bptt", 10**9) == "eager", "a graph for every length"
+    eager, other = pair("dni(T=3)", MODELS[0])
+    hold(eager, Auto(other, updates_of(other), 10**9))
+
+
+def test_auto_trains_on_where_compiling_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("no such instruction\nat line 3")
+
+    monkeypatch.setattr(compiled, "inductor", broken)
+    trainer = make_trainer("tbptt(T=3)", make_model())
+    auto = Auto(trainer, updates_of(trainer), 10**9)
+    with pytest.warns(UserWarning, match="^not compiled: no such instruction$"):
+        auto.prepare(random_episode(6, dtype=F64))
+    assert auto.name == "eager"
+
+
+def test_a_trainer_that_yields_as_it_pleases_is_refused() -> None:
+    trainer = make_trainer("tbptt(T=3)", make_model())
+    trainer.updates = lambda episode: iter([episode])  # type: ignore[method-assign]
+    with pytest.raises(TypeError, match="yielded 2 times for one update"):
+        Compiled(trainer, updates_of(trainer), as_traced).prepare(random_episode(6, dtype=F64))
+
+
+def test_an_engine_leaves_a_whole_run_the_same_to_rounding(registry: Registry) -> None:
+    spec = RunSpec(
+        task="plain_copy(bits=2)", trainer="dni(T=3)", model="lstm(hidden=8)", batch=4,
+        timesteps=300,
+    )  # fmt: skip
+    both = [[row for _, row in Run(spec, registry, name).train()] for name in ("eager", "compiled")]
+    for ours, theirs in zip(*both, strict=True):
+        assert ours["bits"] == pytest.approx(theirs["bits"], rel=1e-3)
+        assert ours["flops"] == theirs["flops"]
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU: CUDA graphs cannot be captured")
+@pytest.mark.parametrize("trainer", ["tbptt(T=4)", "dni(T=4)"])
+def test_on_cuda_a_replayed_update_is_the_trainers_own_and_fast(
+    trainer: str, registry: Registry
+) -> None:
+    spec = RunSpec(
+        task="plain_copy(bits=4)", trainer=trainer, model="lstm(hidden=256)", batch=256,
+        device="cuda", timesteps=4000,
+    )  # fmt: skip
+    runs = [Run(spec, registry, name) for name in ("eager", "compiled")]
+    supplies = [run.episodes() for run in runs]
+    for _ in range(3):
+        losses = [run.learn(next(supply)) for run, supply in zip(runs, supplies, strict=True)]
+        assert losses[0] == pytest.approx(losses[1], rel=1e-3)
+    run, supply = runs[1], supplies[1]
+    run.meter.seconds, run.done["updates"] = 0.0, 0
+    while run.meter.seconds < 1:
+        run.learn(next(supply))
+    assert run.done["updates"] / run.meter.seconds > 5_000

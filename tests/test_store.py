@@ -18,7 +18,7 @@ from harness.episode import Episode
 from harness.record import record
 from harness.registry import Registry
 from harness.run import Run
-from harness.spec import RunSpec
+from harness.spec import Conditions, RunSpec
 from harness.store import Record, Store
 from harness.table import COLUMNS, curves, summary, table
 from harness.task import Task
@@ -97,7 +97,7 @@ def test_a_packed_record_is_read_found_and_written_on(store: Store, registry: Re
     (after,) = store.records()
     assert (after.curve, after.end) == (before.curve, before.end)
     assert record(small(), registry, store, silent) == "complete"
-    record(small(), registry, store, silent, again=True)
+    record(small(), registry, store, silent, Conditions(again=True))
     (anew,) = store.records()
     assert [r["bits"] for r in anew.curve] == [r["bits"] for r in before.curve]
     assert "run" in [line["kind"] for line in lines(store, small())][1:]  # both attempts are there

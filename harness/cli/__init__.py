@@ -8,8 +8,9 @@ from __future__ import annotations
 import importlib
 import os
 from collections.abc import Callable, Iterator, Sequence
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
@@ -87,14 +88,6 @@ def data(function: F) -> F:
     )(function)  # fmt: skip
 
 
-def jobs(function: F) -> F:
-    """--jobs: how many runs at once."""
-    return click.option(
-        "--jobs", type=click.IntRange(min=1), metavar="N",
-        help="Processes, of one thread each [default: one a core].",
-    )(function)  # fmt: skip
-
-
 def setting(function: F) -> F:
     """--model, --batch, --lr, --clip, --corpus and --device: what all trainers named share."""
     for option in (
@@ -124,24 +117,61 @@ def runs(task: str, trainers: Sequence[str], *, corpus: str | None, **fields: An
     return [RunSpec(task=str(call), trainer=trainer, **fields) for trainer in trainers]
 
 
-def again(function: F) -> F:
-    """--again: do not take what is recorded."""
-    return click.option("--again", is_flag=True, help="Make finished runs anew.")(function)
+HOW = ("executor", "jobs", "address", "cpus", "gpus", "engine", "limit", "again")
+
+
+def conditions(function: F) -> F:
+    """How runs are made: where, how many at once, by which engine; as one argument, `how`."""
+
+    @wraps(function)
+    def bundled(**given: Any) -> Any:
+        return function(how={name: given.pop(name) for name in HOW}, **given)
+
+    command = cast(F, bundled)
+    for option in (
+        click.option("--gpus", default=0.0, show_default=True, help="GPUs a run takes, on Ray."),
+        click.option("--cpus", default=1.0, show_default=True, help="Cores a run takes, on Ray."),
+        click.option("--address", metavar="ADDRESS",
+                     help="Of a Ray cluster that is there: auto, ray://host:10001 [default: one "
+                     "is begun on this machine]."),
+        click.option("--executor", type=click.Choice(["local", "ray"]), default="local",
+                     show_default=True, help="Processes of this machine, or a Ray cluster."),
+        click.option("--again", is_flag=True, help="Make finished runs anew."),
+        click.option("--limit", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS",
+                     help="Give a run up after so long, and go on with the others."),
+        click.option("--engine", default="eager", show_default=True,
+                     help="eager, compiled, or auto: whichever is sooner done."),
+        click.option("--jobs", type=click.IntRange(min=1), metavar="N",
+                     help="Processes, of one thread each [default: one a core]."),
+    ):  # fmt: skip
+        command = option(command)
+    return command
 
 
 def make(
     specs: list[RunSpec],
     store: Store,
     registry: Registry,
-    processes: int | None,
     *,
-    anew: bool,
+    executor: str = "local",
+    jobs: int | None = None,
+    address: str | None = None,
+    cpus: float = 1.0,
+    gpus: float = 0.0,
+    engine: str = "eager",
+    limit: float | None = None,
+    again: bool = False,
 ) -> tuple[list[Record], int]:
     """Make runs, print how they compare and what went wrong; return records and the exit code."""
     from harness.comparison import comparison
-    from harness.execute import execute
+    from harness.execute import Cluster, Local, execute
+    from harness.spec import Conditions
 
-    statuses = execute(specs, store, registry, processes, again=anew)
+    if executor == "local" and address is not None:
+        raise ValueError("--address is for --executor ray")
+    places = Local(jobs) if executor == "local" else Cluster(address, cpus, gpus)
+    how = Conditions(engine=engine, again=again, limit=limit)
+    statuses = execute(specs, store, registry, how, places)
     records = [record for spec in statuses if (record := store.record(spec))]
     click.echo(comparison(records))
     found = sum(status == "found" for status in statuses.values())

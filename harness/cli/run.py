@@ -20,8 +20,7 @@ from harness import cli
 @click.option("--probe", default=0, help="Updates between two gradient probes; 0: none.")
 @cli.results
 @cli.plugins
-@cli.jobs
-@cli.again
+@cli.conditions
 @cli.data
 def command(
     task: str,
@@ -30,8 +29,7 @@ def command(
     seeds: int | None,
     results: str,
     plugin: tuple[str, ...],
-    jobs: int | None,
-    again: bool,
+    how: dict[str, Any],
     **setting: Any,
 ) -> None:
     """Train on a task with trainers.
@@ -49,5 +47,5 @@ def command(
         raise ValueError("give --seed or --seeds, not both")
     asked = range(seeds) if seeds else [seed or 0]
     specs = [spec for each in asked for spec in cli.runs(task, trainers, seed=each, **setting)]
-    _, code = cli.make(specs, Store(results), Registry(plugin), jobs, anew=again)
+    _, code = cli.make(specs, Store(results), Registry(plugin), **how)
     raise SystemExit(code)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -23,8 +23,7 @@ if TYPE_CHECKING:
               help="Make nothing; try each run briefly and say what all would take.")  # fmt: skip
 @cli.results
 @cli.plugins
-@cli.jobs
-@cli.again
+@cli.conditions
 @cli.data
 def command(
     name: str,
@@ -34,8 +33,7 @@ def command(
     estimated: bool,
     results: str,
     plugin: tuple[str, ...],
-    jobs: int | None,
-    again: bool,
+    how: dict[str, Any],
 ) -> None:
     """Make every run of a suite or figure.
 
@@ -77,7 +75,7 @@ def command(
     if estimated:
         _say_estimate(specs, registry)
         return
-    records, code = cli.make(specs, store, registry, jobs, anew=again)
+    records, code = cli.make(specs, store, registry, **how)
     for each in claims:
         click.echo("\n".join(judged(registry.make("claim", each), records)))
     for path in cli.draw(figures, records, registry, store.folder / "figures"):

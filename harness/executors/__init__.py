@@ -1,0 +1,1 @@
+"""Where runs are made: each file one way to make many."""

@@ -1,0 +1,154 @@
+"""Many runs in processes of this machine; one that dies, hangs or raises ends alone."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, as_completed
+from contextlib import contextmanager, suppress
+from multiprocessing.managers import SyncManager
+from pathlib import Path
+from queue import Queue
+from threading import Thread
+from typing import Any
+
+import torch
+from pebble import ProcessExpired, ProcessPool
+
+from harness.bars import Bars, Report
+from harness.record import fail, record
+from harness.registry import Registry
+from harness.spec import Conditions, RunSpec
+from harness.store import BusyError, RecordingError, Store
+
+AGAIN_SECONDS = 1.0
+"""Between two looks at runs that another suite is making."""
+
+
+def run_all(
+    todo: Sequence[RunSpec],
+    store: Store,
+    registry: Registry,
+    conditions: Conditions,
+    bars: Bars,
+    jobs: int,
+) -> dict[RunSpec, str]:
+    """Make each run in one of `jobs` processes of one thread; return how each ended."""
+    made: dict[RunSpec, str] = {}
+    context = multiprocessing.get_context("spawn")
+    # Children begun deaf do not hear Ctrl-C: they are ended from here, and say nothing.
+    heard = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with _shown(bars, context) as reports:
+        pool = ProcessPool(
+            min(jobs, len(todo)),
+            initializer=_begin,
+            initargs=(store.folder, registry.plugins, reports),
+            context=context,
+        )
+        waiting = list(todo)
+        try:
+            while waiting:
+                futures: dict[Future[str], RunSpec] = {
+                    pool.schedule(_work, (spec, conditions), timeout=conditions.limit): spec
+                    for spec in waiting
+                }
+                signal.signal(signal.SIGINT, heard)
+                waiting = []
+                for future in as_completed(futures):
+                    spec = futures[future]
+                    status = _outcome(future, spec, store, registry, conditions)
+                    if status == "busy":
+                        waiting.append(spec)
+                    else:
+                        made[spec] = status
+                        bars.finish(spec, status)
+                if waiting:
+                    time.sleep(AGAIN_SECONDS)
+            pool.close()
+        finally:
+            pool.stop()  # what runs still goes on from its checkpoint
+            pool.join()
+    return made
+
+
+def _outcome(
+    future: Future[str],
+    spec: RunSpec,
+    store: Store,
+    registry: Registry,
+    conditions: Conditions,
+) -> str:
+    """How a run ended; one that could not say so itself is recorded as failed."""
+    try:
+        return future.result()
+    except RecordingError:  # the disk: no run can go on
+        raise
+    except TimeoutError:
+        error = f"took longer than its limit of {conditions.limit:g} s"
+    except ProcessExpired as died:
+        error = f"its process died ({_cause(died.exitcode)}); the same command goes on with it"
+    except Exception as raised:
+        error = str(raised)
+    fail(spec, registry, store, error)
+    return "failed"
+
+
+def _cause(code: int | None) -> str:
+    """What an exit code tells of a process."""
+    if code == -signal.SIGKILL:
+        return "killed, or out of memory"
+    return signal.strsignal(-code) or str(code) if code and code < 0 else f"exit code {code}"
+
+
+@contextmanager
+def _shown(bars: Bars, context: Any) -> Iterator[Queue[Report | None]]:
+    """A queue whose reports move the bars."""
+    manager = SyncManager(ctx=context)
+    manager.start(_watch_parent)
+    reports: Queue[Report | None] = manager.Queue()
+    listener = Thread(target=bars.listen, args=(reports,), daemon=True)
+    listener.start()
+    try:
+        yield reports
+    finally:
+        with suppress(OSError, EOFError):
+            reports.put(None)
+            listener.join()
+        manager.shutdown()
+
+
+_worker: dict[str, Any] = {}
+"""What a worker process was begun with."""
+
+
+def _begin(folder: Path, plugins: Sequence[Path], reports: Queue[Report | None]) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _watch_parent()
+    torch.set_num_threads(1)
+    _worker.update(store=Store(folder), registry=Registry(plugins), reports=reports)
+
+
+def _watch_parent() -> None:
+    """End with the parent: children of one that was killed would make the rest of its runs."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def end() -> None:
+        parent.join()
+        os._exit(1)
+
+    Thread(target=end, daemon=True).start()
+
+
+def _work(spec: RunSpec, conditions: Conditions) -> str:
+    def report(timesteps: int, word: str) -> None:
+        with suppress(OSError, EOFError):  # who shows the bars may be gone; the run is not
+            _worker["reports"].put((spec.id, timesteps, word))
+
+    try:
+        return record(spec, _worker["registry"], _worker["store"], report, conditions)
+    except BusyError:
+        return "busy"

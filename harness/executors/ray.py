@@ -1,0 +1,138 @@
+"""Many runs on the nodes of a Ray cluster; their records come home to one store."""
+
+from __future__ import annotations
+
+import json
+import signal
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from harness.bars import Bars
+from harness.registry import Registry
+from harness.spec import Conditions, RunSpec
+from harness.store import BusyError, Record, Store, Writer
+
+RETRIES = 5
+"""Of a run whose node or process dies: from its beginning, on another node."""
+
+
+def run_all(
+    todo: Sequence[RunSpec],
+    store: Store,
+    registry: Registry,
+    conditions: Conditions,
+    bars: Bars,
+    *,
+    address: str | None,
+    cpus: float,
+    gpus: float,
+) -> dict[RunSpec, str]:
+    """Make each run as a Ray task of `cpus` and `gpus`; return how each ended.
+
+    address: of a cluster that is there ("auto", "ray://host:10001"); None: one is begun here
+    """
+    ray = _ray()
+    ray.init(address=address, log_to_driver=False, configure_logging=False)
+    try:
+        task = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=RETRIES)(_work)
+        sources = {path.name: path.read_text(encoding="utf-8") for path in registry.plugins}
+        made: dict[RunSpec, str] = {}
+        waiting = list(todo)
+        while waiting:
+            begun: dict[Any, tuple[RunSpec, Writer]] = {}
+            busy = []
+            for spec in waiting:
+                try:
+                    writer = store.open(spec)  # ours until the run is home
+                except BusyError:
+                    busy.append(spec)
+                    continue
+                there = store.record(spec)
+                if there and there.finished and not conditions.again:
+                    made[spec] = there.status  # by another suite, meanwhile
+                    writer.close()
+                    bars.finish(spec, made[spec])
+                    continue
+                begun[task.remote(asdict(spec), asdict(conditions), sources)] = spec, writer
+            while begun:
+                (done,), _ = ray.wait(list(begun), num_returns=1)
+                spec, writer = begun.pop(done)
+                with writer:
+                    made[spec] = _home(ray, done, spec, store, writer)
+                bars.finish(spec, made[spec])
+            waiting = busy
+            if waiting:
+                time.sleep(1.0)
+    finally:
+        ray.shutdown()
+    return made
+
+
+def _ray() -> Any:
+    try:
+        import ray
+    except ImportError:
+        raise ValueError("--executor ray needs Ray: pip install 'sgbench[ray]'") from None
+    return ray
+
+
+def _home(ray: Any, done: Any, spec: RunSpec, store: Store, writer: Writer) -> str:
+    """Write down what a run sent, or that nothing came."""
+    try:
+        rows: list[dict[str, Any]] = ray.get(done)
+    except ray.exceptions.RayError as error:
+        reason = str(error).strip().splitlines()[-1]
+        rows = [
+            {"kind": "run", "id": spec.id, "spec": asdict(spec), "options": {}},
+            {"kind": "end", "status": "failed", "error": f"{type(error).__name__}: {reason}"},
+        ]
+    for row in rows:
+        writer.append(row.pop("kind"), row)
+    record = store.record(spec)
+    assert isinstance(record, Record)
+    return record.status
+
+
+def _work(
+    spec: Mapping[str, Any], conditions: Mapping[str, Any], sources: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    """On a node: make a run in a folder of its own; return the rows of its record."""
+    import torch
+
+    from harness.record import record
+
+    torch.set_num_threads(1)
+    how = Conditions(**conditions)
+    with tempfile.TemporaryDirectory() as scratch:
+        plugins = []
+        for name, source in sources.items():
+            plugins.append(str(Path(scratch) / name))
+            Path(plugins[-1]).write_text(source, encoding="utf-8")
+        asked, store = RunSpec(**spec), Store(scratch)
+        store.create()
+        with _Alarm(how.limit):
+            record(asked, Registry(plugins), store, lambda timesteps, word: None, how)
+        text = store.text(asked)
+    return [json.loads(line) for line in text.splitlines()]
+
+
+class _Alarm:
+    """A limit in seconds on what is inside; a run turns it into its record's error."""
+
+    def __init__(self, seconds: float | None) -> None:
+        self._seconds = seconds
+
+    def __enter__(self) -> None:
+        if self._seconds is not None:
+            signal.signal(signal.SIGALRM, self._ring)
+            signal.setitimer(signal.ITIMER_REAL, self._seconds)
+
+    def __exit__(self, *_: object) -> None:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+    def _ring(self, *_: object) -> None:
+        raise TimeoutError(f"took longer than its limit of {self._seconds:g} s")
