@@ -67,31 +67,66 @@ class Claim(ABC):
         """
 
 
-def judged(claim: Claim, records: Sequence[Record]) -> list[str]:
-    """The claim as lines of text: the question, then a line a finding, Holm over these."""
-    finished = [record for record in records if record.finished]
-    findings = claim.findings(finished)
-    diverged = sum(record.status == "diverged" for record in finished)
-    said = f"; {diverged} of {len(finished)} runs diverged" if diverged else ""
-    lines = [f"({claim.letter}) {claim.question}{said}"]
-    if not findings:
-        return [
-            *lines,
-            f"    undecided: no runs recorded; `sgbench suite {claim.suite}` makes them",
-        ]
-    rows = []
-    for finding, p in zip(findings, holm([f.paired.p for f in findings]), strict=True):
-        effect = finding.paired.effect
-        rows.append((
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """A finding decided: what is printed of it, cell by cell."""
+
+    verdict: str
+    effect: str
+    p: str
+    pairs: str
+    says: str
+    details: tuple[str, ...]
+
+
+def rulings(claim: Claim, records: Sequence[Record]) -> list[Ruling]:
+    """Every finding of a claim decided, Holm over these."""
+    findings = claim.findings([record for record in records if record.finished])
+    return [
+        Ruling(
             finding.verdict(p),
-            f"{effect.said(finding.digits)} {finding.unit}",
-            "p < 0.001" if p < 0.001 else f"p {p:.3f}",
-            f"{effect.n} pairs",
+            f"{finding.paired.effect.said(finding.digits)} {finding.unit}",
+            said_p(p),
+            f"{finding.paired.effect.n} pairs",
             f"{finding.says}: {finding.where}",
             finding.details,
-        ))  # fmt: skip
+        )
+        for finding, p in zip(findings, holm([f.paired.p for f in findings]), strict=True)
+    ]
+
+
+def said_p(p: float) -> str:
+    """A p-value as it is printed."""
+    return "p < 0.001" if p < 0.001 else f"p {p:.3f}"
+
+
+def heading(claim: Claim, records: Sequence[Record]) -> str:
+    """The question, and how many of the runs diverged."""
+    finished = [record for record in records if record.finished]
+    diverged = sum(record.status == "diverged" for record in finished)
+    said = f"; {diverged} of {len(finished)} runs diverged" if diverged else ""
+    return f"({claim.letter}) {claim.question}{said}"
+
+
+def unrecorded(claim: Claim) -> str:
+    """What is said of a claim whose runs are not there."""
+    return f"undecided: no runs recorded; `sgbench suite {claim.suite}` makes them"
+
+
+def judged(claim: Claim, records: Sequence[Record]) -> list[str]:
+    """The claim as lines of text: the question, then a line a finding."""
+    return printed(claim, heading(claim, records), rulings(claim, records))
+
+
+def printed(claim: Claim, heading: str, found: Sequence[Ruling]) -> list[str]:
+    """The lines of a claim that was decided."""
+    if not found:
+        return [heading, f"    {unrecorded(claim)}"]
+    rows = [(r.verdict, r.effect, r.p, r.pairs) for r in found]
     widths = [max(len(row[i]) for row in rows) for i in range(4)]
-    for *cells, says, details in rows:
+    lines = [heading]
+    for cells, ruling in zip(rows, found, strict=True):
         padded = (cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
-        lines += ["  ".join(("  ", *padded, says)), *(f"        {line}" for line in details)]
+        lines.append("  ".join(("  ", *padded, ruling.says)))
+        lines += [f"        {line}" for line in ruling.details]
     return lines

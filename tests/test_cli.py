@@ -37,7 +37,8 @@ def results(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    "command", ["list", "run", "suite", "verdict", "profile", "plot", "export"]
+    "command",
+    ["list", "run", "suite", "verdict", "profile", "plot", "export", "report", "compare"],
 )
 def test_every_command_has_help_with_an_example(
     command: str, capsys: pytest.CaptureFixture[str]
@@ -253,6 +254,8 @@ BAD = [
     (["profile", "plain_copy", "dnii"], "no trainer 'dnii'", ""),
     (["export", "--out", "t.xlsx"], "--out must end in .csv or .parquet", ""),
     (["export", "--out", "t.csv"], "no records in", ""),
+    (["report"], "no folder 'results/local' for --results", ""),
+    (["compare", "bptt", "sg"], "no records in results/local", ""),
     (["rnu"], "no command 'rnu'", "did you mean 'run'?"),
 ]
 

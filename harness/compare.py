@@ -1,0 +1,182 @@
+"""Two trainers, or two folders of records, run for run."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from harness.check import unknown
+from harness.comparison import first, scored, target
+from harness.pairs import Pair, by, pairs, setting
+from harness.statistics import Paired, difference, holm, ratio
+from harness.store import Record
+from harness.table import summary
+from harness.verdict import said_p
+
+COSTS = (
+    ("seconds", 1.0, "seconds"),
+    ("flops", 1e9, "GFLOP"),
+    ("activation_bytes", 1e3, "held kB"),
+    ("peak_memory_bytes", 1e3, "peak kB"),
+)
+"""Columns of the tidy table, their divisors and names."""
+
+TO_TARGET = COSTS[:3]
+"""What a run took until it was at the target; what it held for the backward pass on the way."""
+
+HEADER = ("", "A", "B", "A − B", "A / B", "p", "pairs")
+
+Chosen = Callable[[Record], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """What was measured, over pairs; a pair without a value on one side is not among them.
+
+    a, b:    medians
+    digits:  to print
+    change:  the mean of a - b
+    factor:  the geometric mean of a / b; None where a value is not above 0
+    """
+
+    name: str
+    a: float
+    b: float
+    digits: int
+    change: Paired
+    factor: Paired | None
+
+
+@dataclass(frozen=True, slots=True)
+class Contrast:
+    """The pairs of one setting.
+
+    where: the setting
+    notes: the pairs, the target, and what was left out
+    """
+
+    where: str
+    notes: tuple[str, ...]
+    measures: tuple[Measure, ...]
+
+
+def trainers(records: Iterable[Record], a: str, b: str) -> tuple[Chosen, Chosen]:
+    """Who is A and who is B among records of one folder; ValueError for a trainer not there."""
+    there = {record.spec.trainer for record in records}
+    for name in (a, b):
+        if name not in there:
+            raise unknown("recorded trainer", name, there)
+    if a == b:
+        raise ValueError(f"{a} beside itself; name two trainers, or two folders")
+    return (lambda r: r.spec.trainer == a), (lambda r: r.spec.trainer == b)
+
+
+def contrasts(
+    records: Sequence[Record],
+    ours: Chosen,
+    theirs: Chosen,
+    same: Callable[[Record], object] = lambda record: None,
+) -> list[Contrast]:
+    """A beside B in every setting that both have a completed run of, by seed.
+
+    The target is what the weaker of both reaches in its median seed, as in the table of a suite.
+    Runs that did not complete, and those without a partner, are counted and left out.
+    ValueError where no two runs can be compared.
+    """
+    asked = [record for record in records if ours(record) or theirs(record)]
+    asked = [record for record in asked if record.spec.timesteps > 1] or asked
+    found = []
+    for group in by(setting, asked).values():
+        done = [record for record in group if record.status == "complete"]
+        beside = pairs(done, ours, theirs, same)
+        if beside:
+            found.append(_contrast(group, beside))
+    if not found:
+        raise ValueError("no two completed runs of A and B share a task, a setting and a seed")
+    return found
+
+
+def _contrast(group: Sequence[Record], beside: Sequence[Pair]) -> Contrast:
+    spec, sides = group[0].spec, list(zip(*beside, strict=True))
+    rows = [[summary(record) for record in side] for side in sides]
+    score = scored(rows[0])
+    # two folders hold one trainer twice: the side, not the name, tells whose median it is
+    goal = target(score, [{**r, "trainer": i} for i, side in enumerate(rows) for r in side])
+    there = [[first(record, score, goal) for record in side] for side in sides]
+    unit = rows[0][0]["unit"]
+    a, b = ([row[score.column] for row in side] for side in rows)
+    measures = [_measure(score.said.format(unit=unit), a, b, score.digits)]
+    for column, divisor, said in COSTS:
+        a, b = ([row[column] / divisor for row in side] for side in rows)
+        measures.append(_measure(said, a, b))
+    for column, divisor, said in TO_TARGET:
+        a, b = (
+            [{**row, **point}[column] / divisor if point else None
+             for row, point in zip(side, points, strict=True)]
+            for side, points in zip(rows, there, strict=True)
+        )  # fmt: skip
+        measures.append(_measure(f"{said} to target", a, b))
+    at = f"T_task {goal:g}" if score.rows == "curve" else f"validation {goal:.3f} {unit}"
+    hits = [sum(point is not None for point in points) for points in there]
+    notes = [f"{len(beside)} pairs; target: {at}, reached by A {hits[0]}, by B {hits[1]}"]
+    lacking = Counter(r.status for r in group if r.status != "complete")
+    used = {id(record) for pair in beside for record in pair}
+    lacking["without a partner"] = sum(id(r) not in used and r.status == "complete" for r in group)
+    left = ", ".join(f"{n} {what}" for what, n in sorted(lacking.items()) if n)
+    return Contrast(
+        f"{spec.task}: {spec.model}, batch {spec.batch}, {spec.timesteps:,} timesteps, "
+        f"{spec.device}",
+        (*notes, *([f"left out: {left}"] if left else [])),
+        tuple(measure for measure in measures if measure is not None),
+    )  # fmt: skip
+
+
+def _measure(
+    name: str, a: Iterable[float | None], b: Iterable[float | None], digits: int | None = None
+) -> Measure | None:
+    values = [(x, y) for x, y in zip(a, b, strict=True) if x is not None and y is not None]
+    if not values:
+        return None
+    left, right = (median(side) for side in zip(*values, strict=True))
+    size = max(abs(left), abs(right))
+    return Measure(
+        name, left, right,
+        # three digits; a level's mean over seeds has one more than a level
+        max(digits, 1) if digits is not None else max(0, 2 - math.floor(math.log10(size or 1))),
+        difference(values),
+        ratio(values) if min(map(min, values)) > 0 else None,
+    )  # fmt: skip
+
+
+def said(found: Sequence[Contrast]) -> str:
+    """Tables to print; p is Holm-adjusted over the settings, for each measure."""
+    family: dict[str, list[Measure]] = {}
+    for contrast in found:
+        for measure in contrast.measures:
+            family.setdefault(measure.name, []).append(measure)
+    adjusted = {
+        id(measure): p
+        for group in family.values()
+        for measure, p in zip(group, holm([m.change.p for m in group]), strict=True)
+    }
+    parts = []
+    for contrast in found:
+        rows = [HEADER]
+        for m in contrast.measures:
+            factor = m.factor.effect.said(2) if m.factor else "–"
+            rows.append((
+                m.name, f"{m.a:,.{m.digits}f}", f"{m.b:,.{m.digits}f}",
+                m.change.effect.said(m.digits), factor, said_p(adjusted[id(m)]).removeprefix("p "),
+                str(m.change.effect.n),
+            ))  # fmt: skip
+        widths = [max(len(row[i]) for row in rows) for i in range(len(HEADER))]
+        lines = [
+            row[0].ljust(widths[0])
+            + "".join(f"  {cell:>{w}}" for cell, w in zip(row[1:], widths[1:], strict=True))
+            for row in rows
+        ]
+        parts.append("\n".join((contrast.where, *contrast.notes, "", *lines)))
+    return "\n\n".join(parts)

@@ -1,0 +1,178 @@
+"""One page that holds everything recorded: verdicts, tables, curves, costs, and every run."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.charts import as_json, charts
+from harness.comparison import COLUMNS, Section, sections
+from harness.store import Record, Store
+from harness.verdict import Claim, Ruling, heading, printed, rulings, unrecorded
+
+TEMPLATES = Path(__file__).parent / "templates"
+LOG_POINTS = 5
+"""Of a run's curve, the last of which are shown with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A results folder, by its name, and what is recorded there."""
+
+    name: str
+    records: list[Record]
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A claim, decided; `text` is what `sgbench verdict` prints."""
+
+    heading: str
+    rulings: list[Ruling]
+    unrecorded: str
+    text: str
+
+
+def folders(paths: Sequence[str]) -> list[Folder]:
+    """Folders of records, or folders that hold some; ValueError where there is no record."""
+    found: dict[Path, Folder] = {}
+    for path in map(Path, paths):
+        if not path.is_dir():
+            raise ValueError(f"no folder {str(path)!r} for --results")
+        inside = [path] if (path / "runs").is_dir() else sorted(path.glob("*/"))
+        stores = [(each, records) for each in inside if (records := Store(each).records())]
+        if not stores:
+            raise ValueError(f"no records in {path}")
+        found |= {p.resolve(): Folder(p.resolve().name, records) for p, records in stores}
+    return list(found.values())
+
+
+def render(found: Sequence[Folder], claims: Sequence[Claim]) -> str:
+    """The page, whole: nothing in it is loaded from anywhere.
+
+    A claim reads the folder named after its suite; where only one folder is given, that one.
+    What records say is escaped, and the page runs no script but its own two, by their hashes.
+    """
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from markupsafe import Markup
+    from plotly.offline import get_plotlyjs
+
+    # hashes are of what stands between the tags after the parser has made line ends its own
+    scripts = [
+        text.replace("\r\n", "\n")
+        for text in (get_plotlyjs(), (TEMPLATES / "report.js").read_text(encoding="utf-8"))
+    ]
+    style = (TEMPLATES / "report.css").read_text(encoding="utf-8")
+    chapters = [_chapter(folder, f"f{i}") for i, folder in enumerate(found)]
+    everything = [record for folder in found for record in folder.records]
+    shown = [section["charts"] for chapter in chapters for section in chapter["sections"]]
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    return environment.get_template("report.html").render(
+        columns=COLUMNS,
+        claims=[_judged(claim, found) for claim in claims],
+        chapters=chapters,
+        statuses=Counter(record.status for record in everything),
+        made_on=sorted({
+            f"{r.header.get('processor')}, torch {r.header.get('torch')}" for r in everything
+        }),
+        charts=Markup(as_json(shown)),
+        scripts=[Markup(text) for text in scripts],
+        hashes=" ".join(map(_hash, scripts)),
+        style=Markup(style),
+    )  # fmt: skip
+
+
+def save(page: str, path: Path) -> None:
+    """Write the page; ValueError where that cannot be."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(page, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise ValueError(f"cannot write {path}: {error.strerror}") from None
+
+
+def _hash(script: str) -> str:
+    digest = hashlib.sha256(script.encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"
+
+
+def _judged(claim: Claim, found: Sequence[Folder]) -> Judged:
+    named = [folder for folder in found if folder.name == claim.suite] or found
+    records = named[0].records if len(named) == 1 else []
+    try:
+        decided = rulings(claim, records)
+    except ValueError as error:  # runs that cannot be told apart
+        said = f"undecided: {error}"
+        return Judged(heading(claim, records), [], said, f"{heading(claim, records)}\n    {said}")
+    text = "\n".join(printed(claim, heading(claim, records), decided))
+    return Judged(heading(claim, records), decided, unrecorded(claim), text)
+
+
+def _chapter(folder: Folder, anchor: str) -> dict[str, Any]:
+    found = sections(folder.records)
+    placed = {id(record) for section in found for record in section.records}
+    rest = [record for record in folder.records if id(record) not in placed]
+    return {
+        "name": folder.name,
+        "anchor": anchor,
+        "sections": [_section(s, f"{anchor}s{i}", anchor) for i, s in enumerate(found)],
+        "others": [_run(record, anchor) for record in rest],
+        "trouble": [_run(r, anchor) for r in folder.records if r.status != "complete"],
+        "runs": len(folder.records),
+    }
+
+
+def _section(section: Section, anchor: str, chapter: str) -> dict[str, Any]:
+    seeds = {record.spec.seed for record in section.records}
+    lines = []
+    for trainer, cells in section.lines:
+        group = [record for record in section.records if record.spec.trainer == trainer]
+        lacking = Counter(record.status for record in group if record.status != "complete")
+        # several rows of one seed, options changed, are not several seeds
+        absent = len(seeds) - len({record.spec.seed for record in group})
+        marks = [(status, f"{n} {status}") for status, n in sorted(lacking.items())]
+        marks += [("absent", f"{absent} not run")] if absent else []
+        lines.append({"trainer": trainer, "cells": cells, "marks": marks})
+    return {
+        "anchor": anchor,
+        "task": section.said[0].partition(": ")[0],
+        "setting": section.said[0].partition(": ")[2],
+        "score": section.said[1] if len(section.said) > 1 else "no run completed",
+        "lines": lines,
+        "runs": [_run(record, chapter) for record in section.records],
+        "charts": charts(section),
+    }
+
+
+def _run(record: Record, anchor: str) -> dict[str, Any]:
+    made = {key: value for key, value in record.header.items() if key not in ("id", "options")}
+    rows = sorted(
+        [{"kind": kind, **row}
+         for kind in ("curve", "validation")
+         for row in getattr(record, kind)[-LOG_POINTS:]],
+        key=lambda row: row.get("timesteps", 0),
+    )  # fmt: skip
+    return {
+        "anchor": f"{anchor}-{record.spec.id}",
+        "label": record.spec.label,
+        "trainer": record.spec.trainer,
+        "seed": record.spec.seed,
+        "status": record.status,
+        "error": record.end.get("error"),
+        "spec": asdict(record.spec),
+        "environment": made,
+        "options": json.dumps(record.header.get("options", {}), indent=1),
+        "end": record.end,
+        "points": len(record.curve),
+        "log": "\n".join(json.dumps(row) for row in rows),
+        "file": f"runs/{record.spec.id}.jsonl",
+    }
