@@ -40,8 +40,19 @@ class Compiled(Engine):
         for part in self.trainer.updates(episode):
             if self._key(part) not in self._graphs:
                 began = time.perf_counter()
+                self._hold_to_its_word(episode)
                 self._graphs[self._key(part)] = self._compiled(part)
                 self.seconds += time.perf_counter() - began
+
+    def _hold_to_its_word(self, episode: Episode) -> None:
+        """TypeError where the trainer makes other updates of an episode than it names."""
+        yields = len(self.trainer.twin()(episode))
+        parts = len(list(self.trainer.updates(episode)))
+        if yields != parts:
+            raise TypeError(
+                f"cannot be compiled: gradients() yields {yields} times for an episode of "
+                f"which updates() names {parts} parts"
+            )
 
     @torch.no_grad()
     def learn(self, episode: Episode) -> list[Tensor]:

@@ -123,10 +123,11 @@ def test_auto_trains_on_where_compiling_fails(monkeypatch: pytest.MonkeyPatch) -
     assert auto.name == "eager"
 
 
-def test_a_trainer_that_yields_as_it_pleases_is_refused() -> None:
+@pytest.mark.parametrize("parts", [1, 3])
+def test_a_trainer_that_makes_other_updates_than_it_names_is_refused(parts: int) -> None:
     trainer = make_trainer("tbptt(T=3)", make_model())
-    trainer.updates = lambda episode: iter([episode])  # type: ignore[method-assign]
-    with pytest.raises(TypeError, match="yielded 2 times for one update"):
+    trainer.updates = lambda episode: iter([episode] * parts)  # type: ignore[method-assign]
+    with pytest.raises(TypeError, match=f"yields 2 times .* names {parts} parts"):
         Compiled(trainer, updates_of(trainer), as_traced).prepare(random_episode(6, dtype=F64))
 
 
