@@ -15,8 +15,8 @@ LONGEST = 220
 """Lines; a module that passes it is asked whether it is still one noun."""
 
 WITHOUT_TORCH = (
-    "call", "check", "comparison", "figure", "plugin", "registry", "spec", "statistics", "store",
-    "suite", "table", "verdict", "__main__",
+    "call", "check", "comparison", "figure", "plugin", "registry", "scalars", "spec", "statistics",
+    "store", "suite", "table", "verdict", "__main__",
 )  # fmt: skip
 
 
