@@ -44,6 +44,7 @@ class Compiled(Engine):
                 self._graphs[self._key(part)] = self._compiled(part)
                 self.seconds += time.perf_counter() - began
 
+    @torch.enable_grad()
     def _hold_to_its_word(self, episode: Episode) -> None:
         """TypeError where the trainer makes other updates of an episode than it names."""
         yields = len(self.trainer.twin()(episode))

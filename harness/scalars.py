@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
 POSITION = ("timesteps", "updates", "flops", "seconds")
-COSTS = (*POSITION[1:], "activation_bytes", "peak_memory_bytes")
+COSTS = (*POSITION[1:], "activation_bytes", "peak_memory_bytes", "engine_seconds")
 GROUPS = {"curve": "train", "validation": "validation", "probe": "probe", "end": "test"}
 """kind of row -> where TensorBoard lists its values."""
 
@@ -77,6 +78,10 @@ class Scalars:
         from torch.utils.tensorboard import SummaryWriter
 
         self.close()
+        # files are read in the order of their names, which begin with the second
+        seconds = [int(path.name.split(".")[3]) for path in self.folder.glob("*.tfevents.*")]
+        if int(time.time()) in seconds:
+            time.sleep(1)
         self._writer = SummaryWriter(str(self.folder), purge_step=hidden)
         self._writer.flush()
         return self._writer

@@ -130,6 +130,8 @@ def test_a_resumed_run_hides_what_came_after_its_checkpoint(tmp_path: Path) -> N
     first.close()
     expected = [(10, 1.0), (20, 1.0), (30, 2.0), (40, 2.0), (50, 2.0)]
     assert read(second.folder, "train/bits") == expected
+    seconds = [path.name.split(".")[3] for path in second.folder.iterdir()]
+    assert len(set(seconds)) == 2, "within a second TensorBoard may read the second file first"
 
 
 @needs_tensorboard
@@ -159,8 +161,12 @@ def test_what_is_not_known_is_left_out_and_how_it_ended_is_told(tmp_path: Path) 
 
 
 def test_test_bits_and_costs_stand_in_groups_of_their_own() -> None:
-    end = {"status": "complete", "test_bits": 2.5, "peak_memory_bytes": 100}
-    assert scalars.scalars("end", end) == {"test/bits": 2.5, "cost/peak_memory_bytes": 100}
+    end = {"status": "complete", "test_bits": 2.5, "peak_memory_bytes": 100, "engine_seconds": 3}
+    assert scalars.scalars("end", end) == {
+        "test/bits": 2.5,
+        "cost/peak_memory_bytes": 100,
+        "cost/engine_seconds": 3,
+    }
 
 
 def test_a_subfolder_a_run_is_readable_and_safe() -> None:
