@@ -134,7 +134,7 @@ def _finished(spec: RunSpec, store: Store, registry: Registry) -> bool:
             )
     for kind in ("task", "trainer", "model"):
         path = registry.entry(kind, Call.parse(getattr(spec, kind)).name).path
-        if path in registry.plugins and fingerprint(path) not in there.header.get("plugins", ""):
+        if path in registry.outside and fingerprint(path) not in there.header.get("plugins", ""):
             raise ValueError(
                 f"{spec.label} is recorded with another {path.name}; "
                 "give --again or another --results folder"

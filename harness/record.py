@@ -53,7 +53,7 @@ def record(
         resumed = None if conditions.again else checkpoint.load(path, spec.id)
         if there and resumed:
             run.load_state_dict(resumed)
-            where = environment.describe(run.device, registry.plugins)
+            where = environment.describe(run.device, registry.outside)
             append("resumed", {"timesteps": run.done["timesteps"], **where})
         else:
             append("run", _header(run, registry))
@@ -116,7 +116,7 @@ def _header(run: Run, registry: Registry) -> Row:
         "parameters": sum(p.numel() for p in run.trainer.parameters()),
         "unit": run.task.unit,
         **run.task.provenance(),
-        **environment.describe(run.device, registry.plugins),
+        **environment.describe(run.device, registry.outside),
     }
 
 

@@ -61,10 +61,12 @@ class Registry:
 
     plugins: files outside the project; every class in them that is a task, a model, a trainer,
              a figure or a suite is found under the file's name.
+    outside: these, and the files that installed packages bring
     """
 
     def __init__(self, plugins: Iterable[Path | str] = ()) -> None:
         self.plugins = tuple(Path(p).resolve() for p in plugins)
+        self.outside = list(self.plugins)
         self._entries: dict[str, dict[str, Entry]] = {kind: {} for kind in FOLDERS}
         for kind, (package, *_) in FOLDERS.items():
             for path in sorted((ROOT / package.replace(".", "/")).glob("[!_]*.py")):
@@ -72,6 +74,8 @@ class Registry:
             for point in entry_points(group=f"sgbench.{kind}s"):
                 origin = importlib.util.find_spec(point.module)
                 path = Path(origin.origin or "") if origin else Path()
+                if path.is_file() and path not in self.outside:
+                    self.outside.append(path)
                 self._add(Entry(kind, point.name, path, point.load))
         for path in self.plugins:
             self._add_plugin(path)

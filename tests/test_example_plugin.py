@@ -61,6 +61,11 @@ def test_an_installed_trainer_is_listed_and_stands_in_the_table(
     assert [(r.spec.trainer, r.status) for r in records] == [
         ("faded(T=3)", "complete"), ("tbptt(T=3)", "complete"),
     ]  # fmt: skip
+    # another version of it is not passed off as the one that made the record
+    module = installed / "sgbench_faded.py"
+    module.write_text(module.read_text() + "# changed\n")
+    with pytest.raises(AssertionError, match="is recorded with another sgbench_faded.py"):
+        sgbench(installed, tmp_path, *asked, *small, "--results", "results")
 
 
 @pytest.mark.parametrize(("scale", "same"), [(1.0, "bptt"), (0.0, "tbptt(T=3)")])
