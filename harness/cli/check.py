@@ -12,8 +12,10 @@ import click
 @click.option("--baseline", "path", metavar="FILE", required=True, type=click.Path(path_type=Path),
               help="Recorded figures and their thresholds, JSON.")  # fmt: skip
 @click.option("--update", "updated", is_flag=True, help="Write what is measured to the baseline.")
-@click.option("--only", metavar="NAME", multiple=True,
-              help="Figures whose names begin so: speed, losses/plain_copy; repeatable.")  # fmt: skip
+@click.option(
+    "--only", metavar="NAME", multiple=True,
+    help="Figures whose names begin so: speed, losses/plain_copy; repeatable.",
+)  # fmt: skip
 @click.option("--format", "form", type=click.Choice(["text", "json", "junit"]), default="text",
               show_default=True, help="Of the report.")  # fmt: skip
 @click.option("--out", metavar="FILE", type=click.Path(path_type=Path),

@@ -36,6 +36,8 @@ def update(baseline: Baseline, only: Sequence[str], progress: Progress) -> Basel
     for each in readings:
         if each.error:
             raise ValueError(f"nothing recorded: {each.name} raised {each.error}")
+        if not each.values:
+            raise ValueError(f"nothing recorded: this machine is too busy to time {each.name}")
     return baseline.updated(readings, describe(torch.device("cpu")))
 
 
@@ -45,7 +47,7 @@ def _measured(
     """The readings, and the seconds that each group took."""
 
     def chosen(name: str) -> bool:
-        return not only or any(name.startswith(each) or each.startswith(name) for each in only)
+        return not only or any(_within(name, each) or _within(each, name) for each in only)
 
     torch.set_num_threads(1)
     readings: list[Reading] = []
@@ -58,3 +60,8 @@ def _measured(
     if not readings:
         raise unknown("figure whose name begins with", " or ".join(only), GROUPS)
     return readings, seconds
+
+
+def _within(name: str, beginning: str) -> bool:
+    """Part by part: "speed/dni" is no beginning of "speed/dni_aux"."""
+    return f"{name}/".startswith(f"{beginning}/")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from harness.cost import gauge
 from harness.registry import Registry
@@ -23,10 +24,11 @@ def measure(chosen: Chosen) -> Iterator[Reading]:
                 if chosen(name := f"cost/{task}/{trainer}"):
                     spec = RunSpec(task=task_call, trainer=call)
                     names = [f"{name}/{part}" for part in PARTS]
-                    yield from attempt(names, lambda spec=spec: _parts(Run(spec, registry)))  # type: ignore[misc]
+                    yield from attempt(names, partial(_parts, spec, registry))
 
 
-def _parts(run: Run) -> list[list[float]]:
+def _parts(spec: RunSpec, registry: Registry) -> list[list[float]]:
+    run = Run(spec, registry)
     supply = run.episodes()
     run.learn(next(supply))
     cost = gauge(run.trainer, next(supply))

@@ -46,6 +46,8 @@ def judge(reading: Reading, baseline: Baseline, here: Made) -> Finding:
     if recorded is None:
         return Finding(reading, Status.UNTOLD, "not in the baseline")
     ours, theirs = len(reading.values), len(recorded.values)
+    if not ours:
+        return Finding(reading, Status.UNTOLD, "this machine is too busy to time it", recorded)
     if not theirs or (ours != theirs and reading.group != "speed"):
         said = f"{ours} values, {theirs} in the baseline"
         return Finding(reading, Status.UNTOLD, said, recorded)
@@ -74,7 +76,7 @@ def _exact(reading: Reading, recorded: Recorded) -> tuple[Status, str]:
     if len(beyond) > 1:
         worst = max(beyond, key=lambda k: abs(off[k]))
         said += f", {len(beyond)} are off, by up to {_percent(abs(off[worst]))}"
-    return Status.REGRESSION, f"{said}; {_percent(recorded.threshold)} allowed; no sampling in it"
+    return Status.REGRESSION, f"{said}; {_percent(recorded.threshold)} allowed; deterministic"
 
 
 def _paired(reading: Reading, recorded: Recorded) -> tuple[Status, str]:

@@ -9,6 +9,7 @@ six times that; a synthesiser that stands still costs 0.3 bits.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import torch
 
@@ -17,6 +18,7 @@ from harness.regression.reading import Chosen, Reading, attempt
 from harness.regression.suite import TRAINERS
 from harness.run import Run, evaluate
 from harness.spec import RunSpec
+from harness.task import Task
 
 SEEDS = 6
 TIMESTEPS = 1_500
@@ -38,18 +40,19 @@ def measure(chosen: Chosen) -> Iterator[Reading]:
     for trainer in LEARNERS:
         if chosen(name := f"learning/{trainer}"):
             names = [f"{name}/bits", f"{name}/solved"]
-            yield from attempt(names, lambda call=TRAINERS[trainer]: _parts(registry, call))  # type: ignore[misc]
+            yield from attempt(names, partial(_parts, registry, TRAINERS[trainer]))
 
 
 def _parts(registry: Registry, trainer: str) -> list[list[float]]:
     specs = [
         RunSpec(task=TASK, trainer=trainer, seed=seed, timesteps=TIMESTEPS) for seed in range(SEEDS)
     ]
-    found = [_learned(Run(spec, registry)) for spec in specs]
+    test = registry.make("task", TEST)
+    found = [_learned(Run(spec, registry), test) for spec in specs]
     return [[bits for bits, _ in found], [solved for _, solved in found]]
 
 
-def _learned(run: Run) -> tuple[float, float]:
+def _learned(run: Run, test: Task) -> tuple[float, float]:
     supply, solved = run.episodes(), TIMESTEPS
     while run.done["timesteps"] < TIMESTEPS:
         episode = next(supply)
@@ -58,6 +61,5 @@ def _learned(run: Run) -> tuple[float, float]:
             run.task.observe(bits)
         if run.task.progress()["level_n"]:
             solved = min(solved, run.done["timesteps"])
-    test = Registry().make("task", TEST)
     asked = next(test.episodes(ROWS, torch.Generator().manual_seed(0), 1))
     return round(evaluate(run.model, test, iter([asked])), 6), solved

@@ -9,6 +9,7 @@ differed by 6.5e-7 at most; a synthesiser that stands still, or does not bootstr
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from harness.registry import Registry
 from harness.regression.reading import Chosen, Reading, attempt
@@ -28,11 +29,12 @@ def measure(chosen: Chosen) -> Iterator[Reading]:
             for trainer, call in TRAINERS.items():
                 if chosen(name := f"losses/{task}/{trainer}"):
                     spec = RunSpec(task=task_call, trainer=call, timesteps=TIMESTEPS)
-                    yield from attempt([name], lambda spec=spec: [_losses(Run(spec, registry))])  # type: ignore[misc]
+                    yield from attempt([name], partial(_losses, spec, registry))
 
 
-def _losses(run: Run) -> list[float]:
+def _losses(spec: RunSpec, registry: Registry) -> list[list[float]]:
+    run = Run(spec, registry)
     supply, found = run.episodes(), []
     while run.done["timesteps"] < run.spec.timesteps:
         found.append(float(f"{run.learn(next(supply)):.8g}"))  # float32 has no more digits
-    return found
+    return [found]

@@ -1,12 +1,15 @@
 """Seconds as ratios, in one run and in turns: trainers over tbptt, tbptt over a loop by hand.
 
-A lap is two updates, a few milliseconds: short beside the slices that a busy machine cuts a
-process into, so that some laps of every block are whole. A block's ratio is that of the faster
-quarter of the laps; the interval is of the median over blocks.
+A lap is one update, a millisecond or two: shorter than the slices that a busy machine cuts its
+processes into. Only whole laps count, through which the system did not take the processor away;
+else the longer of two laps, which is cut more often, would look slower than it is. A lap that
+gives the processor away, asleep, is whole. A block's ratio is that of the faster quarter of the
+whole laps; the interval is of the median over blocks.
 """
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterator
 
@@ -20,11 +23,16 @@ from harness.regression.suite import COPY, TRAINERS, Settled, T
 from harness.run import Run
 from harness.spec import RunSpec
 
-TURNS = 25
-FEWEST, MOST = 10, 40
-"""Blocks: after the fewest it stops as soon as the readings suffice."""
+WHOLE = 16
+"""Laps of each, in a block."""
+TURNS = 160
+"""At which a block is given up: the machine is too busy."""
+FEWEST, MOST, LEAST = 10, 40, 6
+"""Blocks: after FEWEST, and every so many, it stops if the readings suffice; LEAST say anything."""
+LONGEST = 60.0
+"""Seconds, after which it stops too."""
 QUICK = 0.25
-UNTIMED = 5
+UNTIMED = 10
 BARE = "bare"
 HIDDEN = 64
 TOLERANCE = 0.1
@@ -48,18 +56,24 @@ def measure(chosen: Chosen, settled: Settled) -> Iterator[Reading]:
     if "tbptt" not in laps:
         return
     ratios: dict[str, list[float]] = {name: [] for name in asked if name in laps}
-    readings: list[Reading] = []
+    began = time.perf_counter()
     for block in range(1, MOST + 1):
         quick = _block(laps)
-        for name, found in ratios.items():
+        for name, found in ratios.items() if quick else ():
             found.append(quick[name] / quick[BARE if name == "tbptt" else "tbptt"])
-        readings = [
-            Reading(f"speed/{name}", tuple(round(r, 4) for r in found))
-            for name, found in ratios.items()
-        ]
-        if block >= FEWEST and block % FEWEST == 0 and settled(readings):
+        if time.perf_counter() - began > LONGEST:
             break
-    yield from readings
+        if block % FEWEST == 0 and settled(_readings(ratios)):
+            break
+    yield from _readings(ratios)
+
+
+def _readings(ratios: dict[str, list[float]]) -> list[Reading]:
+    """The ratios; none of a few blocks, whose interval would be their range and too narrow."""
+    return [
+        Reading(f"speed/{name}", tuple(round(ratio, 4) for ratio in found if len(found) >= LEAST))
+        for name, found in ratios.items()
+    ]
 
 
 def _lap(trainer: str) -> Lap:
@@ -71,8 +85,8 @@ def _lap(trainer: str) -> Lap:
 
 
 def _noise() -> Episode:
-    """Two windows out of a stream of 32 rows."""
-    L, B, rng = 2 * T, 32, torch.Generator().manual_seed(0)
+    """A window out of a stream of 32 rows."""
+    L, B, rng = T, 32, torch.Generator().manual_seed(0)
     return Episode(
         torch.rand(L, B, 5, generator=rng).round(),
         torch.rand(L, B, 4, generator=rng).round(),
@@ -83,11 +97,24 @@ def _noise() -> Episode:
 
 
 def _block(laps: dict[str, Lap]) -> dict[str, float]:
-    """Seconds of one lap of each: the quantile QUICK over TURNS turns."""
+    """Seconds of one lap of each: the quantile QUICK of WHOLE laps; nothing where they are rare."""
     seconds: dict[str, list[float]] = {name: [] for name in laps}
     for _ in range(TURNS):
         for name, lap in laps.items():
-            began = time.perf_counter()
+            taken, began = _taken_away(), time.perf_counter()
             lap()
-            seconds[name].append(time.perf_counter() - began)
-    return {name: sorted(found)[int(QUICK * TURNS)] for name, found in seconds.items()}
+            ended = time.perf_counter()
+            if _taken_away() == taken:
+                seconds[name].append(ended - began)
+        if min(map(len, seconds.values())) >= WHOLE:
+            return {name: sorted(found)[int(QUICK * len(found))] for name, found in seconds.items()}
+    return {}
+
+
+def _taken_away() -> int:
+    """How often the system has taken the processor away from this thread; 0: it does not say."""
+    if sys.platform != "linux":
+        return 0
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_THREAD).ru_nivcsw
