@@ -224,7 +224,7 @@ def judged(
         ("learning/x/bits", [0.7, 0.8, 0.7, 0.8, 0.7, 0.8], [0.5] * 6, 0.1, "regression"),
         ("learning/x/bits", [0.2, 0.3, 0.2, 0.3, 0.2, 0.3], [0.5] * 6, 0.1, "better"),
         ("learning/x/bits", [0.2, 1.2, 0.2, 1.2, 0.5, 0.9], [0.5] * 6, 0.1, "could not tell"),
-        ("learning/x/solved", [100] * 6, [300] * 6, 60, "regression"),
+        ("learning/x/solved", [100] * 6, [300] * 6, 120, "regression"),
         ("speed/x", [1.5, 1.52, 1.49, 1.51, 1.5], [1.5], 0.1, "fine"),
         ("speed/x", [1.8, 1.82, 1.79, 1.81, 1.8], [1.5], 0.1, "regression"),
         ("speed/x", [1.1, 1.12, 1.09, 1.11, 1.1], [1.5], 0.1, "better"),

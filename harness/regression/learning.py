@@ -1,9 +1,10 @@
 """What is learned in a small budget, at fixed seeds: copy at T = 3, where two symbols need more.
 
 Equal code and seeds give equal bits on one machine. On another, rounding grows to another course
-of training: weights off by 1e-6 at the start moved the mean over these six seeds by up to 0.08
-bits (tbptt) and 0.03 (sg, dni), and the first level by 10 timesteps. The thresholds are two to
-six times that; a synthesiser that stands still costs 0.3 bits.
+of training: with SSE4 kernels in place of AVX-512, or weights off by 1e-6 at the start, the mean
+difference over these six seeds was up to 0.08 bits [-0.01, 0.15] (tbptt), 0.03 [-0.09, 0.01] (sg,
+dni) and 20 timesteps [-62, 2] to the first level. The thresholds lie beyond those intervals; a
+synthesiser that stands still costs 0.3 bits.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ LEARNERS = ("tbptt", "sg", "dni")
 TASK = "plain_copy(bits=4)"
 TEST = "plain_copy(bits=4, protocol='reset', start=2)"
 ROWS = 256
-TOLERANCES = {"solved": 60.0, "tbptt/bits": 0.2, "sg/bits": 0.15, "dni/bits": 0.15}
+TOLERANCES = {"solved": 120.0, "tbptt/bits": 0.25, "sg/bits": 0.15, "dni/bits": 0.15}
 """By the end of the figure's name: timesteps; bits per output bit."""
 
 
