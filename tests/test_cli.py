@@ -37,7 +37,7 @@ def results(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    "command", ["list", "run", "suite", "verdict", "profile", "plot", "export"]
+    "command", ["list", "run", "suite", "verdict", "profile", "plot", "export", "check"]
 )
 def test_every_command_has_help_with_an_example(
     command: str, capsys: pytest.CaptureFixture[str]

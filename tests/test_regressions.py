@@ -109,6 +109,7 @@ def test_an_extra_forward_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_sleep_of_a_fifth_of_an_update(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(speed, "MOST", 20)
     base = fresh(tmp_path / "base.json", "speed/dni")
     lap = speed._lap(TRAINERS["dni"])
     laps = []
@@ -130,8 +131,8 @@ def test_a_sleep_of_a_fifth_of_an_update(tmp_path: Path, monkeypatch: pytest.Mon
         assert code in (1, 2)
         if code == 1:
             break
-        monkeypatch.setattr(speed, "FEWEST", 2 * speed.FEWEST)
         monkeypatch.setattr(speed, "MOST", 2 * speed.MOST)
+        monkeypatch.setattr(speed, "LONGEST", 2 * speed.LONGEST)
     assert found == {"speed/dni": "regression"}
 
 
