@@ -117,7 +117,7 @@ def test_a_sleep_of_a_fifth_of_an_update(tmp_path: Path, monkeypatch: pytest.Mon
         began = time.perf_counter()
         lap()
         laps.append(time.perf_counter() - began)
-    pause = 0.2 * sorted(laps)[25] / 2  # two updates a lap
+    pause = 0.2 * sorted(laps)[25]
     decoupled = Dni.decoupled
 
     def slow(self: Dni, episode: Episode) -> Iterator[Tensor]:

@@ -47,7 +47,9 @@ def judge(reading: Reading, baseline: Baseline, here: Made) -> Finding:
         return Finding(reading, Status.UNTOLD, "not in the baseline")
     ours, theirs = len(reading.values), len(recorded.values)
     if not ours:
-        return Finding(reading, Status.UNTOLD, "this machine is too busy to time it", recorded)
+        return Finding(
+            reading, Status.UNTOLD, "no timing: tbptt raised, or the machine is too busy", recorded
+        )
     if not theirs or (ours != theirs and reading.group != "speed"):
         said = f"{ours} values, {theirs} in the baseline"
         return Finding(reading, Status.UNTOLD, said, recorded)

@@ -37,8 +37,12 @@ def attempt(
     try:
         found = [tuple(values) for values in measure()]
     except Exception as error:  # whatever a broken trainer raises is a finding, no end of the check
-        said = " ".join(f"{type(error).__name__}: {error}".split())
-        yield from (Reading(name, error=said) for name in names)
+        yield from (Reading(name, error=said(error)) for name in names)
         return
     for name, values in zip(names, found, strict=True):
         yield Reading(name, values)
+
+
+def said(error: Exception) -> str:
+    """An error as one line."""
+    return " ".join(f"{type(error).__name__}: {error}".split())

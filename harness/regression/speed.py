@@ -18,7 +18,7 @@ import torch
 from harness.episode import Episode
 from harness.registry import Registry
 from harness.regression.bare import bare_tbptt
-from harness.regression.reading import Chosen, Reading
+from harness.regression.reading import Chosen, Reading, said
 from harness.regression.suite import COPY, TRAINERS, Settled, T
 from harness.run import Run
 from harness.spec import RunSpec
@@ -46,16 +46,18 @@ def measure(chosen: Chosen, settled: Settled) -> Iterator[Reading]:
     if not asked:
         return
     laps: dict[str, Lap] = {BARE: bare_tbptt(_noise(), T, HIDDEN)}
-    for name in TRAINERS:
-        if name not in asked and name != "tbptt":
-            continue
+    laps |= {name: _lap(TRAINERS[name]) for name in TRAINERS if name in {*asked, "tbptt"}}
+    for name, lap in list(laps.items()):
         try:
-            laps[name] = _lap(TRAINERS[name])
+            for _ in range(UNTIMED):
+                lap()
         except Exception as error:  # a finding, see attempt()
-            yield Reading(f"speed/{name}", error=f"{type(error).__name__}: {error}")
-    if "tbptt" not in laps:
-        return
+            yield Reading(f"speed/{name}", error=said(error))
+            del laps[name]
     ratios: dict[str, list[float]] = {name: [] for name in asked if name in laps}
+    if "tbptt" not in laps:  # nothing to compare with
+        yield from _readings(ratios)
+        return
     began = time.perf_counter()
     for block in range(1, MOST + 1):
         quick = _block(laps)
@@ -77,10 +79,8 @@ def _readings(ratios: dict[str, list[float]]) -> list[Reading]:
 
 
 def _lap(trainer: str) -> Lap:
-    """What `sgbench run` does on the clock, warmed up."""
+    """What `sgbench run` does on the clock."""
     run, episode = Run(RunSpec(task=COPY["plain_copy"], trainer=trainer), Registry()), _noise()
-    for _ in range(UNTIMED):
-        run.learn(episode)
     return lambda: run.learn(episode)
 
 
