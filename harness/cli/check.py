@@ -44,7 +44,10 @@ def command(path: Path, updated: bool, only: tuple[str, ...], form: str, out: Pa
         update(baseline, only, _say).write(path)
         click.echo(f"recorded: {path}")
         return
-    report = check(baseline, only, _say)
+    try:
+        report = check(baseline, only, _say)
+    except OSError as error:  # a full disk is no regression
+        raise ValueError(f"could not measure: {error}") from None
     text = {"text": report.text, "json": report.json, "junit": report.junit}[form]() + "\n"
     if out:
         _write(out, text)
