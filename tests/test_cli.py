@@ -38,7 +38,7 @@ def results(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize(
     "command",
-    ["list", "run", "suite", "verdict", "profile", "plot", "export", "report", "compare"],
+    ["list", "run", "suite", "verdict", "profile", "plot", "export", "report", "compare", "check"],
 )
 def test_every_command_has_help_with_an_example(
     command: str, capsys: pytest.CaptureFixture[str]

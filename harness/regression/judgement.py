@@ -1,0 +1,130 @@
+"""A figure now against the recorded one: what it comes to, by how much, how sure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from statistics import median
+
+from harness.regression.baseline import Baseline, Made, Recorded
+from harness.regression.reading import Reading
+from harness.statistics import difference, interval
+
+
+class Status(StrEnum):
+    """What is said of a figure."""
+
+    FINE = "fine"
+    BETTER = "better"
+    REGRESSION = "regression"
+    UNTOLD = "could not tell"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One figure judged."""
+
+    reading: Reading
+    status: Status
+    said: str
+    recorded: Recorded | None = None
+
+
+SILENT = 0.01
+"""Bits under which a loss is compared as if it were this: nothing may have been asked."""
+
+
+def judge(reading: Reading, baseline: Baseline, here: Made) -> Finding:
+    """The finding on one figure.
+
+    A figure that is off is no regression where it was recorded with another torch or on another
+    kind of machine (a ratio of times: another processor): that may be the reason.
+    """
+    recorded = baseline.figures.get(reading.name)
+    if reading.error:
+        return Finding(reading, Status.REGRESSION, f"raised {reading.error}", recorded)
+    if recorded is None:
+        return Finding(reading, Status.UNTOLD, "not in the baseline")
+    ours, theirs = len(reading.values), len(recorded.values)
+    if not ours:
+        return Finding(
+            reading, Status.UNTOLD, "no timing: tbptt raised, or the machine is too busy", recorded
+        )
+    if not theirs or (ours != theirs and reading.group != "speed"):
+        said = f"{ours} values, {theirs} in the baseline"
+        return Finding(reading, Status.UNTOLD, said, recorded)
+    rule = {"learning": _paired, "speed": _ratio}.get(reading.group, _exact)
+    status, said = rule(reading, recorded)
+    foreign = _foreign(reading.group, baseline.made.get(reading.group, {}), here)
+    if status is Status.REGRESSION and foreign:
+        status, said = Status.UNTOLD, f"{said}; but recorded {foreign}"
+    return Finding(reading, status, said, recorded)
+
+
+def _exact(reading: Reading, recorded: Recorded) -> tuple[Status, str]:
+    """Any deviation beyond the threshold, up or down, is a regression."""
+    least = SILENT if reading.group == "losses" else 1.0
+    pairs = list(zip(reading.values, recorded.values, strict=True))
+    off = [(now - then) / max(abs(then), least) for now, then in pairs]
+    # a NaN is no smaller than the threshold either
+    beyond = [k for k, each in enumerate(off) if not abs(each) <= recorded.threshold]
+    if not beyond:
+        most = max(map(abs, off))
+        return Status.FINE, f"off by {_percent(most)}, {_percent(recorded.threshold)} allowed"
+    first = beyond[0]
+    now, then = pairs[first]
+    where = f"number {first + 1} of {len(pairs)}: " if len(pairs) > 1 else ""
+    said = f"{where}{now:,.7g} against {then:,.7g}, off by {off[first]:+.2%}"
+    if len(beyond) > 1:
+        worst = max(beyond, key=lambda k: abs(off[k]))
+        said += f", {len(beyond)} are off, by up to {_percent(abs(off[worst]))}"
+    return Status.REGRESSION, f"{said}; {_percent(recorded.threshold)} allowed; deterministic"
+
+
+def _paired(reading: Reading, recorded: Recorded) -> tuple[Status, str]:
+    """The mean difference over seeds: fewer bits are better; a level's time is to stay."""
+    unit = "bits" if reading.name.endswith("/bits") else "timesteps"
+    digits = 3 if unit == "bits" else 0
+    found = difference(list(zip(reading.values, recorded.values, strict=True))).effect
+    limit = recorded.threshold
+    said = (
+        f"median {median(reading.values):.{digits}f} against {median(recorded.values):.{digits}f}; "
+        f"difference {found.said(digits)} {unit}, {found.n} pairs; {limit:g} allowed"
+    )
+    if found.low > limit:
+        return Status.REGRESSION, said
+    if found.high < -limit:
+        return (Status.BETTER if unit == "bits" else Status.REGRESSION), said
+    inside = found.high <= limit and (unit == "bits" or found.low >= -limit)
+    return (Status.FINE if inside else Status.UNTOLD), said
+
+
+def _ratio(reading: Reading, recorded: Recorded) -> tuple[Status, str]:
+    """The median ratio of times over that recorded."""
+    then = median(recorded.values)
+    now = interval(reading.values)
+    limit = 1 + recorded.threshold
+    times = interval([value / then for value in reading.values])
+    said = (
+        f"{now.said(3)} against {then:.3f}: × {times.said(3)}, {now.n} blocks; × {limit:g} allowed"
+    )
+    if times.low > limit:
+        return Status.REGRESSION, said
+    if times.high < 1 / limit:
+        return Status.BETTER, said
+    # a NaN bound, of one block alone, is not under the limit
+    return (Status.FINE if times.high <= limit else Status.UNTOLD), said
+
+
+def _foreign(group: str, there: Made, here: Made) -> str:
+    """What was different where the baseline was made, and may explain a figure; empty: nothing."""
+    keys = ["torch", "machine", *(["processor"] if group == "speed" else [])]
+    return ", ".join(
+        f"with {key} {there.get(key, 'unknown')}, here {here[key]}"
+        for key in keys
+        if there.get(key) != here[key]
+    )
+
+
+def _percent(share: float) -> str:
+    return f"{share * 100:.3g} %"

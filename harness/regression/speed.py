@@ -1,0 +1,120 @@
+"""Seconds as ratios, in one run and in turns: trainers over tbptt, tbptt over a loop by hand.
+
+A lap is one update, a millisecond or two: shorter than the slices that a busy machine cuts its
+processes into. Only whole laps count, through which the system did not take the processor away;
+else the longer of two laps, which is cut more often, would look slower than it is. A lap that
+gives the processor away, asleep, is whole. A block's ratio is that of the faster quarter of the
+whole laps; the interval is of the median over blocks.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+import torch
+
+from harness.episode import Episode
+from harness.registry import Registry
+from harness.regression.bare import bare_tbptt
+from harness.regression.reading import Chosen, Reading, said
+from harness.regression.suite import COPY, TRAINERS, Settled, T
+from harness.run import Run
+from harness.spec import RunSpec
+
+WHOLE = 16
+"""Laps of each, in a block."""
+TURNS = 160
+"""At which a block is given up: the machine is too busy."""
+FEWEST, MOST, LEAST = 10, 40, 6
+"""Blocks: after FEWEST, and every so many, it stops if the readings suffice; LEAST say anything."""
+LONGEST = 60.0
+"""Seconds, after which it stops too."""
+QUICK = 0.25
+UNTIMED = 10
+BARE = "bare"
+HIDDEN = 64
+TOLERANCE = 0.1
+
+Lap = Callable[[], object]
+
+
+def measure(chosen: Chosen, settled: Settled) -> Iterator[Reading]:
+    """A ratio a block: of tbptt to the bare loop, of every other trainer to tbptt."""
+    asked = [name for name in TRAINERS if chosen(f"speed/{name}")]
+    if not asked:
+        return
+    laps: dict[str, Lap] = {BARE: bare_tbptt(_noise(), T, HIDDEN)}
+    laps |= {name: _lap(TRAINERS[name]) for name in TRAINERS if name in {*asked, "tbptt"}}
+    for name, lap in list(laps.items()):
+        try:
+            for _ in range(UNTIMED):
+                lap()
+        except Exception as error:  # a finding, see attempt()
+            yield Reading(f"speed/{name}", error=said(error))
+            del laps[name]
+    ratios: dict[str, list[float]] = {name: [] for name in asked if name in laps}
+    if "tbptt" not in laps:  # nothing to compare with
+        yield from _readings(ratios)
+        return
+    began = time.perf_counter()
+    for block in range(1, MOST + 1):
+        quick = _block(laps)
+        for name, found in ratios.items() if quick else ():
+            found.append(quick[name] / quick[BARE if name == "tbptt" else "tbptt"])
+        if time.perf_counter() - began > LONGEST:
+            break
+        if block % FEWEST == 0 and settled(_readings(ratios)):
+            break
+    yield from _readings(ratios)
+
+
+def _readings(ratios: dict[str, list[float]]) -> list[Reading]:
+    """The ratios; none of a few blocks, whose interval would be their range and too narrow."""
+    return [
+        Reading(f"speed/{name}", tuple(round(ratio, 4) for ratio in found if len(found) >= LEAST))
+        for name, found in ratios.items()
+    ]
+
+
+def _lap(trainer: str) -> Lap:
+    """What `sgbench run` does on the clock."""
+    run, episode = Run(RunSpec(task=COPY["plain_copy"], trainer=trainer), Registry()), _noise()
+    return lambda: run.learn(episode)
+
+
+def _noise() -> Episode:
+    """A window out of a stream of 32 rows."""
+    L, B, rng = T, 32, torch.Generator().manual_seed(0)
+    return Episode(
+        torch.rand(L, B, 5, generator=rng).round(),
+        torch.rand(L, B, 4, generator=rng).round(),
+        torch.full((L, B), 1 / L / B),
+        fresh=False,
+        final=False,
+    )
+
+
+def _block(laps: dict[str, Lap]) -> dict[str, float]:
+    """Seconds of one lap of each: the quantile QUICK of WHOLE laps; nothing where they are rare."""
+    seconds: dict[str, list[float]] = {name: [] for name in laps}
+    for _ in range(TURNS):
+        for name, lap in laps.items():
+            taken, began = _taken_away(), time.perf_counter()
+            lap()
+            ended = time.perf_counter()
+            if _taken_away() == taken:
+                seconds[name].append(ended - began)
+        if min(map(len, seconds.values())) >= WHOLE:
+            return {name: sorted(found)[int(QUICK * len(found))] for name, found in seconds.items()}
+    return {}
+
+
+def _taken_away() -> int:
+    """How often the system has taken the processor away from this thread; 0: it does not say."""
+    if sys.platform != "linux":
+        return 0
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_THREAD).ru_nivcsw
