@@ -149,7 +149,8 @@ def draw(table: Any, folder: Path) -> None:
         axes.set_yticks(range(len(names)), names)
         axes.set(title=f"LSTM {size}", xlabel="milliseconds an update")
         axes.invert_yaxis()
-    axes.legend(fontsize=7)
+        axes.margins(x=0.1)
+    drawing.axes[0].legend(fontsize=7, loc="lower right")  # where the bars are short
     for kind in ("svg", "png"):
         drawing.savefig(folder / f"updates.{kind}", dpi=150)
 
