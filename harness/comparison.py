@@ -89,6 +89,7 @@ def _setting(record: Record) -> str:
     return (
         f"{s.task}: {s.model}, batch {s.batch}, Adam {s.lr:g} clipped at {s.clip:g}, "
         f"{s.timesteps:,} timesteps, {s.device}"
+        + (f", {record.engine}" if record.engine != "eager" else "")
     )
 
 

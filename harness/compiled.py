@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import torch
 from torch import Tensor
@@ -18,6 +18,11 @@ from harness.replayed import Replayed
 from harness.trainer import Trainer
 
 Compiler: TypeAlias = Callable[[torch.fx.GraphModule, list[Tensor]], Callable[..., list[Tensor]]]
+
+
+def _plain(trainer: Trainer) -> dict[str, object]:
+    """What a trainer keeps besides tensors and modules."""
+    return {k: v for k, v in vars(trainer).items() if isinstance(v, int | float | str)}
 
 
 class Compiled(Engine):
@@ -46,8 +51,23 @@ class Compiled(Engine):
 
     @torch.enable_grad()
     def _hold_to_its_word(self, episode: Episode) -> None:
-        """TypeError where the trainer makes other updates of an episode than it names."""
-        yields = len(self.trainer.twin()(episode))
+        """TypeError where an update is not what its parts, the weights and the phase make it.
+
+        What Python counts would be fixed in the graph as it stood when that was traced.
+        """
+        twin, later = self.trainer.twin(), self.trainer.twin()
+        later.seen += 1_000_000_000
+        before = _plain(twin)
+        yields = len(twin(episode))
+        if _plain(twin) != before:
+            raise TypeError("cannot be compiled: gradients() keeps count of something")
+        if later.phase == self.trainer.phase:
+            later(episode)
+            for a, b in zip(twin.parameters(), later.parameters(), strict=True):
+                if (a.grad is None) != (b.grad is None) or (
+                    a.grad is not None and not torch.equal(a.grad, cast(Tensor, b.grad))
+                ):
+                    raise TypeError("cannot be compiled: gradients() depends on `seen`")
         parts = len(list(self.trainer.updates(episode)))
         if yields != parts:
             raise TypeError(

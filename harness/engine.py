@@ -79,13 +79,15 @@ class Auto(Engine):
                 from harness.compiled import Compiled
 
                 self._chosen = Compiled(self.trainer, self.updates)
-                try:
-                    self._chosen.prepare(episode)
-                except Exception as error:  # whatever the compiler says, training goes on
-                    warnings.warn(f"not compiled: {str(error).partition(chr(10))[0]}", stacklevel=2)
-                    self._chosen = Eager(self.trainer, self.updates)
             self.seconds = time.perf_counter() - began
-        self._chosen.prepare(episode)
+        before = self._chosen.seconds
+        try:
+            self._chosen.prepare(episode)
+        except Exception as error:  # whatever the compiler says, training goes on
+            warnings.warn(f"not compiled: {str(error).partition(chr(10))[0]}", stacklevel=2)
+            self._chosen = Eager(self.trainer, self.updates)
+            before = 0.0
+        self.seconds += self._chosen.seconds - before
 
     def learn(self, episode: Episode) -> list[Tensor]:
         return self._chosen.learn(episode)

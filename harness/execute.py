@@ -24,6 +24,12 @@ from harness.store import Store
 class Places(Protocol):
     """Where runs are made."""
 
+    def tried(self, spec: RunSpec) -> RunSpec:
+        """The run as it can be tried on this machine."""
+
+    def engine(self, conditions: Conditions) -> str:
+        """The engine that it can be tried with."""
+
     def make(
         self,
         todo: Sequence[RunSpec],
@@ -40,6 +46,12 @@ class Local:
     """Processes of this machine. jobs: how many; None: one a core, and one alone on a GPU."""
 
     jobs: int | None = None
+
+    def tried(self, spec: RunSpec) -> RunSpec:
+        return spec
+
+    def engine(self, conditions: Conditions) -> str:
+        return conditions.engine
 
     def make(
         self,
@@ -64,6 +76,12 @@ class Cluster:
     address: str | None = None
     cpus: float = 1.0
     gpus: float = 0.0
+
+    def tried(self, spec: RunSpec) -> RunSpec:
+        return replace(spec, device="cpu")  # the GPU and the compiler are the nodes'
+
+    def engine(self, conditions: Conditions) -> str:
+        return "eager"
 
     def make(
         self,
@@ -92,7 +110,7 @@ def execute(
     """
     unique = list(dict.fromkeys(specs))
     todo = [spec for spec in unique if conditions.again or not _finished(spec, store, registry)]
-    check(todo, registry, conditions.engine)
+    check([*map(places.tried, todo)], registry, places.engine(conditions))
     store.create()
     with Bars(todo, len(unique)) as bars:
         made = places.make(todo, store, registry, conditions, bars) if todo else {}
@@ -117,6 +135,8 @@ def _finished(spec: RunSpec, store: Store, registry: Registry) -> bool:
     """
     there = store.record(spec)
     if there is None or not (there.finished or store.checkpoint(spec).exists()):
+        return False
+    if "date" not in there.header:  # it never began
         return False
     for kind, recorded in there.header["options"].items():
         now = registry.options(kind, getattr(spec, kind))

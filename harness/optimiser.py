@@ -73,6 +73,8 @@ class Update:
             for i, (parameter, gradient) in enumerate(zip(parameters, gradients, strict=True))
             if gradient is not None
         ]
+        if not moved:
+            return
         dtype, device = moved[0][0].dtype, moved[0][0].device
         numbers = []
         if self._how.clip:
@@ -85,12 +87,8 @@ class Update:
             numbers.append((1 / (1 - BETA_2**began).sqrt()).to(dtype))
         # A product with the identity is a kernel of its own: else all this would be worked out
         # again for every weight.
-        known = iter(
-            (
-                torch.stack(numbers).unsqueeze(0)
-                @ torch.eye(len(numbers), dtype=dtype, device=device)
-            )[0]
-        )
+        identity = torch.eye(len(numbers), dtype=dtype, device=device)
+        known = iter((torch.stack(numbers).unsqueeze(0) @ identity)[0] if numbers else ())
         factor = next(known) if self._how.clip else None
         for parameter, raw, memory in moved:
             gradient = raw if factor is None else raw * factor

@@ -30,10 +30,10 @@ def task(record: Record) -> str:
     return f"{call.name}, {corpus}" if (corpus := record.header.get("corpus")) else call.name
 
 
-def setting(record: Record) -> tuple[str, str, int, int, str]:
+def setting(record: Record) -> tuple[str, str, int, int, str, str]:
     """What runs that are compared must share; the learning rate is each method's own."""
     s = record.spec
-    return s.task, s.model, s.batch, s.timesteps, s.device
+    return s.task, s.model, s.batch, s.timesteps, s.device, record.engine
 
 
 def where(records: Iterable[Record]) -> str:

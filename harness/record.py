@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from harness.registry import Registry
 from harness.run import DivergenceError, Run
 from harness.scalars import Scalars
 from harness.spec import Conditions, RunSpec
-from harness.store import RecordingError, Row, Store
+from harness.store import BusyError, RecordingError, Row, Store, Writer
 
 CHECKPOINT_SECONDS = 5.0
 
@@ -50,8 +50,10 @@ def record(
 
         run = Run(spec, registry, conditions.engine)
         path = store.checkpoint(spec)
-        resumed = None if conditions.again else checkpoint.load(path, spec.id)
-        if there and resumed:
+        if conditions.again:
+            path.unlink(missing_ok=True)  # of another attempt, perhaps of other code
+        resumed = checkpoint.load(path, spec.id)
+        if there and "date" in there.header and resumed:
             run.load_state_dict(resumed)
             where = environment.describe(run.device, registry.outside)
             append("resumed", {"timesteps": run.done["timesteps"], **where})
@@ -63,12 +65,29 @@ def record(
         return str(end["status"])
 
 
-def fail(spec: RunSpec, registry: Registry, store: Store, error: str) -> None:
-    """Close the record of a run that could not do so itself."""
-    with store.open(spec, patience=10) as writer:
-        if store.record(spec) is None:
-            writer.append("run", _asked(spec, registry))
+def fail(spec: RunSpec, registry: Registry, store: Store, error: str) -> str:
+    """Close the record of a run that could not do so itself; return its status.
+
+    What was finished, after all or before, stays as it is.
+    """
+    with _opened(spec, store) as writer:
+        there = store.record(spec)
+        if there and there.finished:
+            return there.status
+        if there is None:
+            writer.append("run", asked(spec, registry))
         writer.append("end", {"status": "failed", "error": error})
+    return "failed"
+
+
+def _opened(spec: RunSpec, store: Store) -> Writer:
+    """A writer, waited for: a process that was killed lets go of its record a moment later."""
+    until = time.monotonic() + 10
+    while time.monotonic() < until:
+        with suppress(BusyError):
+            return store.open(spec)
+        time.sleep(0.05)
+    return store.open(spec)
 
 
 def _follow(run: Run, append: Append, store: Store, progress: Progress) -> Row:
@@ -82,22 +101,22 @@ def _follow(run: Run, append: Append, store: Store, progress: Progress) -> Row:
                 if time.monotonic() - saved > CHECKPOINT_SECONDS:
                     checkpoint.save(store.checkpoint(run.spec), run.spec.id, run.state_dict())
                     saved = time.monotonic()
-        engine = {"engine": run.engine.name, "engine_seconds": round(run.engine.seconds, 3)}
-        return {"status": "complete", "error": None, **engine, **run.summary()}
+        return {"status": "complete", "error": None, **run.engines(), **run.summary()}
     except DivergenceError as error:
-        return {"status": "diverged", "error": str(error), **run.peaks}
+        return {"status": "diverged", "error": str(error), **run.engines(), **run.peaks}
     except RecordingError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # the latter: a trainer's, not ours
         return {
             "status": "failed",
             "error": f"{type(error).__name__}: {error}{_where(error)}",
             "traceback": traceback.format_exception(error),
+            **run.engines(),
             **run.peaks,
         }
 
 
-def _where(error: Exception) -> str:
+def _where(error: BaseException) -> str:
     """The innermost line of the project's or of a plug-in's that an error came through."""
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if "site-packages" not in Path(frame.filename).parts]
@@ -111,8 +130,7 @@ def _word(run: Run, row: Row) -> str:
 
 def _header(run: Run, registry: Registry) -> Row:
     return {
-        **_asked(run.spec, registry),
-        "engine": run.engine.name,
+        **asked(run.spec, registry),
         "parameters": sum(p.numel() for p in run.trainer.parameters()),
         "unit": run.task.unit,
         **run.task.provenance(),
@@ -120,7 +138,7 @@ def _header(run: Run, registry: Registry) -> Row:
     }
 
 
-def _asked(spec: RunSpec, registry: Registry) -> Row:
+def asked(spec: RunSpec, registry: Registry) -> Row:
     """What is known of a run before it begins."""
     return {
         "id": spec.id,

@@ -55,6 +55,7 @@ class Run:
             if self.trainer.own_optimiser is None:
                 raise ValueError(f"trainer {spec.trainer}: own_parameters() need an own_optimiser")
             self.updates.append(self.trainer.own_optimiser.over(own))
+        self.before: dict[str, Any] = {"engines": [], "seconds": 0.0}  # of it, by earlier processes
         self.engine = engine_of(engine, self.trainer, self.updates, spec.timesteps)
         # far from the seed of the weights: equal seeds would draw equal numbers for both
         self.rng = torch.Generator().manual_seed(1_000_003 * (spec.seed + 1))
@@ -141,6 +142,12 @@ class Run:
             row["test_bits"] = None if math.isnan(test) else test
         return row
 
+    def engines(self) -> Row:
+        """Which engine made the updates, and what getting it ready took."""
+        names = sorted({*self.before["engines"], self.engine.name})
+        seconds = self.before["seconds"] + self.engine.seconds
+        return {"engine": "+".join(names), "engine_seconds": round(seconds, 3)}
+
     def _position(self) -> Row:
         return {**self.done, "seconds": round(self.meter.seconds, 6)}
 
@@ -157,6 +164,7 @@ class Run:
             "task": self.task.state_dict(),
             "rng": self.rng.get_state(),
             "seconds": self.meter.seconds,
+            "engines": self.engines(),
             "done": self.done,
             "peaks": self.peaks,
             "probes": self.probes,
@@ -171,6 +179,10 @@ class Run:
             update.load_state_dict(saved)
         self.task.load_state_dict(state["task"])
         self.rng.set_state(state["rng"])
+        engines = state.get("engines", {"engine": "eager", "engine_seconds": 0.0})
+        self.before = {
+            "engines": engines["engine"].split("+"), "seconds": engines["engine_seconds"],
+        }  # fmt: skip
         self.meter.seconds = state["seconds"]
         self.done, self.peaks = state["done"], state["peaks"]
         self.probes, self.best = state["probes"], state["best"]

@@ -8,8 +8,8 @@ import gzip
 import json
 import os
 import tempfile
-import time
 import zlib
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -75,6 +75,11 @@ class Record:
         return str(self.end.get("status", "incomplete"))
 
     @property
+    def engine(self) -> str:
+        """What made the updates: "eager", "compiled", or both."""
+        return str(self.end.get("engine") or "eager")
+
+    @property
     def finished(self) -> bool:
         """Whether the run has its result."""
         return self.status in FINISHED
@@ -129,21 +134,16 @@ class Store:
             raise ValueError(f"no records in {self.folder}")
         return found
 
-    def open(self, spec: RunSpec, patience: float = 0) -> Writer:
-        """A writer for a run; BusyError while another process holds it, `patience` seconds on."""
+    def open(self, spec: RunSpec) -> Writer:
+        """A writer for a run; BusyError while another process holds it."""
         path = self._path(spec)
         if not path.exists() and _packed(path).exists():
             unpacked = path.with_name(f"{path.name}.{os.getpid()}")
             unpacked.write_text(_text(_packed(path)), encoding="utf-8")
-            unpacked.replace(path)  # whole or not at all
-        until = time.monotonic() + patience
-        while True:
-            try:
-                return Writer(path)
-            except BusyError:
-                if time.monotonic() >= until:
-                    raise
-                time.sleep(0.05)
+            with suppress(FileExistsError):
+                os.link(unpacked, path)  # whole, and never over one that is being written
+            unpacked.unlink()
+        return Writer(path)
 
     def checkpoint(self, spec: RunSpec) -> Path:
         """Where a run keeps what it can go on from."""

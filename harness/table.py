@@ -37,7 +37,7 @@ def distinct(records: Sequence[Record]) -> list[Record]:
 def summary(record: Record) -> Row:
     """One row of the tidy table."""
     last = record.curve[-1] if record.curve else {}
-    known = {"engine": "eager", **asdict(record.spec), **record.header, **last, **record.end}
+    known = {**asdict(record.spec), **record.header, **last, **record.end}
     timesteps, seconds = last.get("timesteps", 0), last.get("seconds", 0.0)
     scored = [r for r in record.curve if r["bits"] is not None]
     tail = [r["bits"] for r in scored if r["timesteps"] > 0.9 * record.spec.timesteps]
@@ -46,6 +46,7 @@ def summary(record: Record) -> Row:
         "run_id": record.spec.id,
         "T": record.spec.T,
         "status": record.status,
+        "engine": record.engine,
         "timesteps": timesteps,
         "bits": sum(tail) / len(tail) if tail else (scored or [{}])[-1].get("bits"),
         "throughput": timesteps * record.spec.batch / seconds if seconds else None,

@@ -39,7 +39,8 @@ class Trainer(nn.Module, ABC):
     def gradients(self, episode: Episode) -> Iterator[Tensor]:
         """Fill .grad and yield the loss (nats, scalar, detached) once per update.
 
-        The losses of one episode add up to the loss of one forward pass over it.
+        The losses of one episode add up to the loss of one forward pass over it. To be compiled,
+        it depends on the episode, the weights, what is carried and the phase alone.
         """
 
     def updates(self, episode: Episode) -> Iterator[Episode]:
@@ -94,4 +95,4 @@ class Trainer(nn.Module, ABC):
 
     def set_extra_state(self, state: dict[str, Any]) -> None:
         """Take up what get_extra_state() gave."""
-        self.carried, self.seen = state["carried"], state["seen"]
+        self.carried, self.seen = state["carried"], state.get("seen", 0)

@@ -227,7 +227,7 @@ BAD = [
     ([*RUN, "bptt", "--engine", "compilde"], "no engine 'compilde'", "did you mean 'compiled'?"),
     ([*RUN, "bptt", "--limit", "0"], "--limit", "x>0"),
     ([*RUN, "bptt", "--executor", "slurm"], "--executor", "'local', 'ray'"),
-    ([*RUN, "bptt", "--address", "auto"], "--address is for --executor ray", ""),
+    ([*RUN, "bptt", "--address", "auto"], "--address, --cpus and --gpus are for", ""),
     (RUN, "TRAINER", ""),
     (["run", "char_lm(corpus='nowhere.txt')", "bptt"], "no corpus 'nowhere.txt'", "pydoc"),
     (["run", "char_lm", "bptt", "--corpus", "nowhere.txt"], "no corpus 'nowhere.txt'", "ptb"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
@@ -9,12 +11,13 @@ from torch import Tensor
 from harness import compiled
 from harness.compiled import Compiled
 from harness.engine import Auto, Eager, Engine
+from harness.episode import Episode
 from harness.optimiser import Optimiser
 from harness.registry import Registry
 from harness.run import Run
 from harness.spec import RunSpec
 from harness.trainer import Trainer
-from tests.conftest import D_IN, make_model, make_trainer, random_episode
+from tests.conftest import D_IN, excite, make_model, make_trainer, random_episode
 from tests.test_conformance import TRAINERS
 
 F64 = torch.float64
@@ -71,7 +74,8 @@ def hold(eager: Engine, other: Engine) -> None:
 
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("text", [*TRAINERS, "dni(T=3, warmup=9)", "dni_aux(T=3, warmup=9)",
-                                  "dni(T=2, discount=1.0, optimiser='adam')"])  # fmt: skip
+                                  "dni(T=2, discount=1.0, optimiser='adam')",
+                                  "dni(T=3, clip=0)"])  # fmt: skip
 def test_a_traced_update_is_the_trainers_own(text: str, model: str) -> None:
     eager, other = pair(text, model)
     hold(eager, Compiled(other, updates_of(other), as_traced))
@@ -129,6 +133,34 @@ def test_a_trainer_that_makes_other_updates_than_it_names_is_refused(parts: int)
     trainer.updates = lambda episode: iter([episode] * parts)  # type: ignore[method-assign]
     with pytest.raises(TypeError, match=f"yields 2 times .* names {parts} parts"):
         Compiled(trainer, updates_of(trainer), as_traced).prepare(random_episode(6, dtype=F64))
+
+
+def count(trainer: Any) -> float:
+    trainer.scale += 0.1
+    return float(trainer.scale)
+
+
+@pytest.mark.parametrize(
+    ("scale", "said"),
+    [
+        (lambda trainer: 0.5 if trainer.seen < 100 else 1.0, "depends on `seen`"),
+        (count, "keeps count"),
+    ],
+)
+def test_a_trainer_with_a_memory_of_its_own_is_refused(scale: Any, said: str) -> None:
+    trainer = make_trainer("dni(T=3)", make_model())
+    excite(trainer)
+
+    class Remembers(type(trainer)):  # type: ignore[misc]
+        def beyond(self, window: Episode, h_T: Tensor) -> Tensor | None:
+            prediction = super().beyond(window, h_T)
+            return None if prediction is None else prediction * scale(self)
+
+    trainer.__class__ = Remembers
+    with pytest.raises(TypeError, match=said):
+        Compiled(trainer, updates_of(trainer), as_traced).prepare(
+            random_episode(6, final=False, dtype=F64)
+        )
 
 
 def test_an_engine_leaves_a_whole_run_the_same_to_rounding(registry: Registry) -> None:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from harness import checkpoint
 from harness.episode import Episode
-from harness.record import record
+from harness.record import fail, record
 from harness.registry import Registry
 from harness.run import Run
 from harness.spec import Conditions, RunSpec
@@ -51,6 +51,10 @@ def header(spec: RunSpec) -> dict[str, object]:
 
 def row(timesteps: int) -> dict[str, object]:
     return {"timesteps": timesteps, "updates": timesteps, "seconds": 0.1, "flops": 7, "bits": 0.5}
+
+
+def drop(end: dict[str, object]) -> dict[str, object]:
+    return {k: v for k, v in end.items() if k != "engine_seconds"}
 
 
 def lines(store: Store, spec: RunSpec) -> list[dict[str, object]]:
@@ -183,7 +187,7 @@ def interrupted(spec: RunSpec, registry: Registry, store: Store, after: int) -> 
     """A run that is killed after `after` rows; a checkpoint lies one row before."""
     run = Run(spec, registry)
     with store.open(spec) as writer:
-        writer.append("run", {"spec": json.loads(spec.to_json()), "options": {}, "unit": "bits"})
+        writer.append("run", {**header(spec), "date": "2026-01-01"})
         curve_points = 0
         for kind, found in run.train():
             writer.append(kind, found)
@@ -213,7 +217,45 @@ def test_an_interrupted_run_goes_on_to_the_same_record(
             for found in (ours, theirs)
         ]
         assert rows[0] == rows[1]
-    assert ours.end == theirs.end
+    assert drop(ours.end) == drop(theirs.end)
+
+
+def test_a_checkpoint_of_another_attempt_is_not_taken_up(store: Store, registry: Registry) -> None:
+    spec = small()
+    interrupted(spec, registry, store, 3)
+    assert store.checkpoint(spec).exists()
+
+    def killed(timesteps: int, word: str) -> None:
+        raise KeyboardInterrupt  # before the new attempt has a checkpoint of its own
+
+    with pytest.raises(KeyboardInterrupt):
+        record(spec, registry, store, killed, Conditions(again=True))
+    assert not store.checkpoint(spec).exists()
+
+
+def test_a_finished_run_is_not_failed_afterwards(store: Store, registry: Registry) -> None:
+    spec = small()
+    record(spec, registry, store, silent)
+    assert fail(spec, registry, store, "took longer than its limit") == "complete"
+    there = store.record(spec)
+    assert there is not None
+    assert (there.status, there.end["error"]) == ("complete", None)
+
+
+def test_a_run_that_failed_before_it_began_begins_anew(store: Store, registry: Registry) -> None:
+    spec = small()
+    assert fail(spec, registry, store, "its process died") == "failed"
+    assert record(spec, registry, store, silent) == "complete"
+    assert [line["kind"] for line in lines(store, spec)].count("run") == 2
+
+
+def test_a_run_of_two_engines_says_so(store: Store, registry: Registry) -> None:
+    spec = small("tbptt(T=2)")
+    interrupted(spec, registry, store, 3)
+    record(spec, registry, store, silent, Conditions(engine="compiled"))
+    there = store.record(spec)
+    assert there is not None
+    assert there.engine == "compiled+eager"
 
 
 def test_a_damaged_checkpoint_or_anothers_is_refused(store: Store, registry: Registry) -> None:

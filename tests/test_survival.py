@@ -56,6 +56,8 @@ class Bad(Tbptt):
                 time.sleep(600)
             if self.how == "raises":
                 raise RuntimeError("<script>bad</script>")
+            if self.how == "quits":
+                raise SystemExit("enough")
             if self.how == "starves":
                 bytearray(1 << 62)
         for loss in super().gradients(episode):
@@ -144,7 +146,7 @@ def test_a_suite_killed_at_random_moments_ends_as_one_that_was_not(
 def test_a_run_that_ends_badly_ends_alone(tmp_path: Path) -> None:
     plugin, results = tmp_path / "bad.py", tmp_path / "results"
     plugin.write_text(ALONE)
-    hows = ["raises", "dies", "hangs", "starves", "diverges"]
+    hows = ["raises", "dies", "hangs", "starves", "diverges", "quits"]
     bad = [f"bad(how={how!r})" for how in hows]
     command = [
         sys.executable, "-m", "harness", "run", "plain_copy(bits=2)", *bad, "tbptt(T=3)",
@@ -155,7 +157,7 @@ def test_a_run_that_ends_badly_ends_alone(tmp_path: Path) -> None:
     assert done.returncode == 1, done.stderr
     ended = {r.spec.trainer: (r.status, r.end["error"]) for r in Store(results).records()}
     assert ended.pop("tbptt(T=3)") == ("complete", None)
-    (raises, dies, hangs, starves, diverges) = (ended[each] for each in bad)
+    (raises, dies, hangs, starves, diverges, quits) = (ended[each] for each in bad)
     assert raises[0] == "failed"
     assert "RuntimeError: <script>bad</script> (bad.py, line" in raises[1]
     assert dies == ("failed", "its process died (killed, or out of memory); "
@@ -163,6 +165,8 @@ def test_a_run_that_ends_badly_ends_alone(tmp_path: Path) -> None:
     assert hangs == ("failed", "took longer than its limit of 12 s")
     assert starves[0] == "failed"
     assert "MemoryError" in starves[1]
+    assert quits[0] == "failed"
+    assert "SystemExit: enough" in quits[1]
     assert diverges[0] == "diverged"
     assert "at update" in diverges[1]
     for each in bad:

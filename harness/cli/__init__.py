@@ -170,8 +170,10 @@ def make(
     from harness.execute import Cluster, Local, execute
     from harness.spec import Conditions
 
-    if executor == "local" and address is not None:
-        raise ValueError("--address is for --executor ray")
+    if executor == "local" and (address is not None or (cpus, gpus) != (1.0, 0.0)):
+        raise ValueError("--address, --cpus and --gpus are for --executor ray")
+    if executor == "ray" and jobs is not None:
+        raise ValueError("--jobs is for --executor local; on Ray --cpus says what a run takes")
     if tensorboard:
         if executor != "local":
             raise ValueError("--tensorboard is for --executor local: a node has no folder of yours")
@@ -187,7 +189,7 @@ def make(
     bad = [record for record in records if record.status != "complete"]
     for record in bad:
         click.echo(f"{record.status}: {record.spec.label}: {record.end.get('error')}", err=True)
-    return records, 1 if bad else 0
+    return records, 1 if bad or "failed" in statuses.values() else 0
 
 
 def draw(

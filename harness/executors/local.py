@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from multiprocessing.managers import SyncManager
 from pathlib import Path
@@ -23,6 +24,9 @@ from harness.record import fail, record
 from harness.registry import Registry
 from harness.spec import Conditions, RunSpec
 from harness.store import BusyError, RecordingError, Store
+
+BREAKS = 5
+"""Times that workers may die as they begin."""
 
 AGAIN_SECONDS = 1.0
 """Between two looks at runs that another suite is making."""
@@ -42,13 +46,16 @@ def run_all(
     # Children begun deaf do not hear Ctrl-C: they are ended from here, and say nothing.
     heard = signal.signal(signal.SIGINT, signal.SIG_IGN)
     with _shown(bars, context) as reports:
-        pool = ProcessPool(
-            min(jobs, len(todo)),
-            initializer=_begin,
-            initargs=(store.folder, registry.plugins, reports),
-            context=context,
-        )
-        waiting = list(todo)
+
+        def begun() -> ProcessPool:
+            return ProcessPool(
+                min(jobs, len(todo)),
+                initializer=_begin,
+                initargs=(store.folder, registry.plugins, reports),
+                context=context,
+            )
+
+        pool, waiting, broken = begun(), list(todo), 0
         try:
             while waiting:
                 futures: dict[Future[str], RunSpec] = {
@@ -56,15 +63,23 @@ def run_all(
                     for spec in waiting
                 }
                 signal.signal(signal.SIGINT, heard)
-                waiting = []
+                waiting, lost = [], False
                 for future in as_completed(futures):
                     spec = futures[future]
                     status = _outcome(future, spec, store, registry, conditions)
-                    if status == "busy":
+                    lost = lost or status == "unmade"
+                    if status in ("busy", "unmade"):
                         waiting.append(spec)
                     else:
                         made[spec] = status
                         bars.finish(spec, status)
+                if lost:  # pebble gives a pool up whose worker dies while none is at work
+                    broken += 1
+                    if broken > BREAKS:
+                        raise ChildProcessError("workers die as they begin (out of memory?)")
+                    pool.stop()
+                    pool.join()
+                    pool = begun()
                 if waiting:
                     time.sleep(AGAIN_SECONDS)
             pool.close()
@@ -84,16 +99,21 @@ def _outcome(
     """How a run ended; one that could not say so itself is recorded as failed."""
     try:
         return future.result()
+    except BrokenProcessPool:  # it was never begun, or goes on from its checkpoint
+        return "unmade"
     except RecordingError:  # the disk: no run can go on
         raise
     except TimeoutError:
         error = f"took longer than its limit of {conditions.limit:g} s"
     except ProcessExpired as died:
         error = f"its process died ({_cause(died.exitcode)}); the same command goes on with it"
-    except Exception as raised:
-        error = str(raised)
-    fail(spec, registry, store, error)
-    return "failed"
+    except (Exception, SystemExit) as raised:
+        error = f"{type(raised).__name__}: {raised}"
+    try:
+        status = fail(spec, registry, store, error)
+    except BusyError:  # another suite has taken it up
+        return "busy"
+    return "failed" if conditions.again else status
 
 
 def _cause(code: int | None) -> str:

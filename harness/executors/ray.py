@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import tempfile
 import time
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.bars import Bars
+from harness.record import asked
 from harness.registry import Registry
 from harness.spec import Conditions, RunSpec
 from harness.store import BusyError, Record, Store, Writer
@@ -36,10 +38,14 @@ def run_all(
     address: of a cluster that is there ("auto", "ray://host:10001"); None: one is begun here
     """
     ray = _ray()
-    ray.init(address=address, log_to_driver=False, configure_logging=False)
+    kept = {name: os.environ[name] for name in ("SGBENCH_DATA",) if name in os.environ}
+    ray.init(
+        address=address, log_to_driver=False, configure_logging=False,
+        runtime_env={"env_vars": kept},
+    )  # fmt: skip
     try:
         task = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=RETRIES)(_work)
-        sources = {path.name: path.read_text(encoding="utf-8") for path in registry.plugins}
+        sources = {path.name: path.read_bytes() for path in registry.plugins}
         made: dict[RunSpec, str] = {}
         waiting = list(todo)
         while waiting:
@@ -62,7 +68,7 @@ def run_all(
                 (done,), _ = ray.wait(list(begun), num_returns=1)
                 spec, writer = begun.pop(done)
                 with writer:
-                    made[spec] = _home(ray, done, spec, store, writer)
+                    made[spec] = _home(ray, done, spec, store, registry, writer)
                 bars.finish(spec, made[spec])
             waiting = busy
             if waiting:
@@ -80,16 +86,19 @@ def _ray() -> Any:
     return ray
 
 
-def _home(ray: Any, done: Any, spec: RunSpec, store: Store, writer: Writer) -> str:
+def _home(
+    ray: Any, done: Any, spec: RunSpec, store: Store, registry: Registry, writer: Writer
+) -> str:
     """Write down what a run sent, or that nothing came."""
     try:
         rows: list[dict[str, Any]] = ray.get(done)
     except ray.exceptions.RayError as error:
         reason = str(error).strip().splitlines()[-1]
         rows = [
-            {"kind": "run", "id": spec.id, "spec": asdict(spec), "options": {}},
+            {"kind": "run", **asked(spec, registry)},
             {"kind": "end", "status": "failed", "error": f"{type(error).__name__}: {reason}"},
         ]
+    store.checkpoint(spec).unlink(missing_ok=True)  # of another attempt
     for row in rows:
         writer.append(row.pop("kind"), row)
     record = store.record(spec)
@@ -98,7 +107,7 @@ def _home(ray: Any, done: Any, spec: RunSpec, store: Store, writer: Writer) -> s
 
 
 def _work(
-    spec: Mapping[str, Any], conditions: Mapping[str, Any], sources: Mapping[str, str]
+    spec: Mapping[str, Any], conditions: Mapping[str, Any], sources: Mapping[str, bytes]
 ) -> list[dict[str, Any]]:
     """On a node: make a run in a folder of its own; return the rows of its record."""
     import torch
@@ -111,13 +120,17 @@ def _work(
         plugins = []
         for name, source in sources.items():
             plugins.append(str(Path(scratch) / name))
-            Path(plugins[-1]).write_text(source, encoding="utf-8")
+            Path(plugins[-1]).write_bytes(source)
         asked, store = RunSpec(**spec), Store(scratch)
         store.create()
         with _Alarm(how.limit):
             record(asked, Registry(plugins), store, lambda timesteps, word: None, how)
         text = store.text(asked)
     return [json.loads(line) for line in text.splitlines()]
+
+
+class TooLongError(Exception):
+    """A run's limit is over. No TimeoutError: that is an OSError, and read as a full disk."""
 
 
 class _Alarm:
@@ -135,4 +148,4 @@ class _Alarm:
         signal.setitimer(signal.ITIMER_REAL, 0)
 
     def _ring(self, *_: object) -> None:
-        raise TimeoutError(f"took longer than its limit of {self._seconds:g} s")
+        raise TooLongError(f"took longer than its limit of {self._seconds:g} s")
