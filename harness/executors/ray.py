@@ -38,13 +38,11 @@ def run_all(
     address: of a cluster that is there ("auto", "ray://host:10001"); None: one is begun here
     """
     ray = _ray()
-    kept = {name: os.environ[name] for name in ("SGBENCH_DATA",) if name in os.environ}
-    ray.init(
-        address=address, log_to_driver=False, configure_logging=False,
-        runtime_env={"env_vars": kept},
-    )  # fmt: skip
+    ray.init(address=address, log_to_driver=False, configure_logging=False)
     try:
         task = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=RETRIES)(_work)
+        # by hand: Ray's own way to set them begins workers anew for every driver
+        kept = {name: os.environ[name] for name in ("SGBENCH_DATA",) if name in os.environ}
         sources = {path.name: path.read_bytes() for path in registry.plugins}
         made: dict[RunSpec, str] = {}
         waiting = list(todo)
@@ -63,7 +61,7 @@ def run_all(
                     writer.close()
                     bars.finish(spec, made[spec])
                     continue
-                begun[task.remote(asdict(spec), asdict(conditions), sources)] = spec, writer
+                begun[task.remote(asdict(spec), asdict(conditions), sources, kept)] = spec, writer
             while begun:
                 (done,), _ = ray.wait(list(begun), num_returns=1)
                 spec, writer = begun.pop(done)
@@ -107,7 +105,10 @@ def _home(
 
 
 def _work(
-    spec: Mapping[str, Any], conditions: Mapping[str, Any], sources: Mapping[str, bytes]
+    spec: Mapping[str, Any],
+    conditions: Mapping[str, Any],
+    sources: Mapping[str, bytes],
+    kept: Mapping[str, str],
 ) -> list[dict[str, Any]]:
     """On a node: make a run in a folder of its own; return the rows of its record."""
     import torch
@@ -115,6 +116,7 @@ def _work(
     from harness.record import record
 
     torch.set_num_threads(1)
+    os.environ.update(kept)
     how = Conditions(**conditions)
     with tempfile.TemporaryDirectory() as scratch:
         plugins = []
