@@ -281,7 +281,7 @@ def browser() -> Iterator[Any]:
     program = shutil.which("chromium") or shutil.which("google-chrome")
     driver = shutil.which("chromedriver")
     if not program or not driver:
-        pytest.skip("no browser: chromium and chromedriver are not installed")
+        pytest.skip(reason="no browser: chromium and chromedriver are not installed")
     options = webdriver.ChromeOptions()
     options.binary_location = program
     for argument in (

@@ -192,7 +192,7 @@ def test_a_disk_that_fills_up_damages_nothing(tmp_path: Path, plugin: Path) -> N
     small.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=48k", "tmpfs", str(small)]
     if subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("tmpfs cannot be mounted here")
+        pytest.skip(reason="tmpfs cannot be mounted here")
     try:
         assert start(small / "results", plugin, *SHORT).wait(120) == 1
         said = (tmp_path / "said.txt").read_text().splitlines()

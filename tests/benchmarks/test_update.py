@@ -26,7 +26,7 @@ def test_eager(trainer: str, size: Size, benchmark: BenchmarkFixture) -> None:
 @pytest.mark.parametrize("by", ["bare", "compiled"])
 def test_others(by: str, trainer: str, size: Size, benchmark: BenchmarkFixture) -> None:
     if by == "compiled" and benchmark.disabled:
-        pytest.skip("compiling takes longer than a test may; make bench does")
+        pytest.skip(reason="compiling takes longer than a test may; make bench does")
     run: Callable[[], object] = (
         contestants.bare(trainer, size) if by == "bare" else contestants.harness(trainer, size, by)
     )
