@@ -15,9 +15,9 @@ LONGEST = 220
 """Lines; a module that passes it is asked whether it is still one noun."""
 
 WITHOUT_TORCH = (
-    "__main__", "call", "charts", "check", "compare", "comparison", "figure", "performance",
-    "plugin", "registry", "report", "scalars", "spec", "statistics", "store", "suite", "table",
-    "verdict",
+    "__main__", "call", "charts", "check", "compare", "comparison", "executors/reports", "figure",
+    "performance", "plugin", "registry", "report", "scalars", "spec", "statistics", "store",
+    "suite", "table", "verdict",
 )  # fmt: skip
 
 

@@ -14,6 +14,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from harness.__main__ import main
+from harness.executors import reports
 from harness.store import Store
 from harness.table import curves, table
 
@@ -171,6 +173,22 @@ def test_a_run_that_ends_badly_ends_alone(tmp_path: Path) -> None:
     assert "at update" in diverges[1]
     for each in bad:
         assert each in done.stderr, "the summary names it"
+
+
+def test_a_suite_whose_progress_dies_is_not_one_that_was_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def killed(*_: object) -> None:
+        raise EOFError
+
+    monkeypatch.setattr(reports.SyncManager, "start", killed)
+    asked = ["run", "plain_copy(bits=2)", "tbptt(T=3)", "dni(T=3)", "--results", str(tmp_path)]
+    with pytest.raises(SystemExit) as ended:
+        main(asked)
+    assert ended.value.code == 1
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        "sgbench: the process that passes progress on died (killed, or out of memory)"
+    )
 
 
 SHORT = ["--timesteps", "1500"]

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager, suppress
-from multiprocessing.managers import SyncManager
+from contextlib import suppress
 from pathlib import Path
 from queue import Queue
-from threading import Thread
 from typing import Any
 
 import torch
 from pebble import ProcessExpired, ProcessPool
 
 from harness.bars import Bars, Report
+from harness.executors.reports import shown, watch_parent
 from harness.record import fail, record
 from harness.registry import Registry
 from harness.spec import Conditions, RunSpec
@@ -45,7 +43,7 @@ def run_all(
     context = multiprocessing.get_context("spawn")
     # Children begun deaf do not hear Ctrl-C: they are ended from here, and say nothing.
     heard = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with _shown(bars, context) as reports:
+    with shown(bars, context) as reports:
 
         def begun() -> ProcessPool:
             return ProcessPool(
@@ -123,44 +121,15 @@ def _cause(code: int | None) -> str:
     return signal.strsignal(-code) or str(code) if code and code < 0 else f"exit code {code}"
 
 
-@contextmanager
-def _shown(bars: Bars, context: Any) -> Iterator[Queue[Report | None]]:
-    """A queue whose reports move the bars."""
-    manager = SyncManager(ctx=context)
-    manager.start(_watch_parent)
-    reports: Queue[Report | None] = manager.Queue()
-    listener = Thread(target=bars.listen, args=(reports,), daemon=True)
-    listener.start()
-    try:
-        yield reports
-    finally:
-        with suppress(OSError, EOFError):
-            reports.put(None)
-            listener.join()
-        manager.shutdown()
-
-
 _worker: dict[str, Any] = {}
 """What a worker process was begun with."""
 
 
 def _begin(folder: Path, plugins: Sequence[Path], reports: Queue[Report | None]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _watch_parent()
+    watch_parent()
     torch.set_num_threads(1)
     _worker.update(store=Store(folder), registry=Registry(plugins), reports=reports)
-
-
-def _watch_parent() -> None:
-    """End with the parent: children of one that was killed would make the rest of its runs."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-
-    def end() -> None:
-        parent.join()
-        os._exit(1)
-
-    Thread(target=end, daemon=True).start()
 
 
 def _work(spec: RunSpec, conditions: Conditions) -> str:
