@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch.utils._pytree import tree_map_only
 
 from harness.store import RecordingError
 
@@ -16,7 +17,8 @@ def save(path: Path, run_id: str, state: dict[str, Any]) -> None:
     new = path.with_suffix(".new")
     try:
         with new.open("wb") as file:
-            torch.save({"run_id": run_id, **state}, file)
+            # copies: a view, as of a stack's weights, would bring all of its storage along
+            torch.save(tree_map_only(torch.Tensor, torch.clone, {"run_id": run_id, **state}), file)
             file.flush()
             os.fsync(file.fileno())
         new.replace(path)

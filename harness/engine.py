@@ -9,9 +9,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Literal, TypeAlias, get_args
 
+import torch
 from torch import Tensor
 
 from harness.check import unknown
+from harness.cost import Meter
 from harness.episode import Episode
 from harness.optimiser import Update
 from harness.trainer import Trainer
@@ -38,6 +40,11 @@ class Engine(ABC):
     @abstractmethod
     def learn(self, episode: Episode) -> list[Tensor]:
         """Make every update of an episode; return their losses (nats, scalars, detached)."""
+
+    def timed(self, episode: Episode, meter: Meter) -> list[Tensor]:
+        """learn(), on the clock."""
+        with meter:
+            return self.learn(episode)
 
 
 class Eager(Engine):
@@ -75,7 +82,7 @@ class Auto(Engine):
         if not self._decided and not self.trainer.phase:  # a warm-up's lengths never come again
             self._decided = True
             began = time.perf_counter()
-            if self._pays(episode):
+            if pays(self.trainer, episode, self._timesteps):
                 from harness.compiled import Compiled
 
                 self._chosen = Compiled(self.trainer, self.updates)
@@ -92,39 +99,44 @@ class Auto(Engine):
     def learn(self, episode: Episode) -> list[Tensor]:
         return self._chosen.learn(episode)
 
-    def _pays(self, episode: Episode) -> bool:
-        """Windows of one shape, and more to save than to spend.
 
-        Full backpropagation would need a graph for every length that a curriculum comes to.
-        """
-        if self.trainer.T is None or not _can_compile(self.trainer):
-            return False
-        twin = self.trainer.twin()
+def pays(trainer: Trainer, episode: Episode, timesteps: int) -> bool:
+    """Whether compiling saves more than it costs: windows of one shape, and enough of them.
+
+    Full backpropagation would need a graph for every length that a curriculum comes to.
+    """
+    if trainer.T is None or not _can_compile(trainer.model.readout.weight.device):
+        return False
+    twin = trainer.twin()
+    list(twin.gradients(episode))
+    with (meter := Meter(episode.weight.device)):
         list(twin.gradients(episode))
-        began = time.perf_counter()
-        list(twin.gradients(episode))
-        eager = (time.perf_counter() - began) / episode.length * self._timesteps
-        return eager * SAVED > BUILDING_SECONDS
+    return meter.seconds / episode.length * timesteps * SAVED > BUILDING_SECONDS
 
 
 SAVED, BUILDING_SECONDS = 0.5, 30.0
 """Share of the eager time that is saved at LSTM 64 to 128; two graphs' building on one core."""
 
 
-def _can_compile(trainer: Trainer) -> bool:
-    return trainer.model.readout.weight.device.type != "cpu" or shutil.which("c++") is not None
+def _can_compile(device: torch.device) -> bool:
+    return device.type != "cpu" or shutil.which("c++") is not None
 
 
 def engine(name: str, trainer: Trainer, updates: Sequence[Update], timesteps: int) -> Engine:
     """An engine by name, for a run of so many timesteps."""
-    if name not in get_args(Name):
-        raise unknown("engine", name, get_args(Name))
+    check(name, trainer.model.readout.weight.device)
     if name == "eager":
         return Eager(trainer, updates)
     if name == "auto":
         return Auto(trainer, updates, timesteps)
-    if not _can_compile(trainer):
-        raise ValueError(f"engine {name!r} needs a C++ compiler (c++) on the path; there is none")
     from harness.compiled import Compiled  # which builds on this module
 
     return Compiled(trainer, updates)
+
+
+def check(name: str, device: torch.device) -> None:
+    """ValueError where there is no engine of that name for the device."""
+    if name not in get_args(Name):
+        raise unknown("engine", name, get_args(Name))
+    if name == "compiled" and not _can_compile(device):
+        raise ValueError(f"engine {name!r} needs a C++ compiler (c++) on the path; there is none")

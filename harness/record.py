@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness import checkpoint, environment
 from harness.registry import Registry
@@ -15,6 +16,9 @@ from harness.run import DivergenceError, Run
 from harness.scalars import Scalars
 from harness.spec import Conditions, RunSpec
 from harness.store import BusyError, RecordingError, Row, Store, Writer
+
+if TYPE_CHECKING:
+    from harness.stacked import Stack
 
 CHECKPOINT_SECONDS = 5.0
 
@@ -30,9 +34,11 @@ def record(
     store: Store,
     progress: Progress,
     conditions: Conditions = Conditions(),  # noqa: B008 - frozen
+    stack: Stack | None = None,
 ) -> str:
     """Run a spec, or go on with it, and record it as it goes; return its status.
 
+    stack: what it trains in, with others
     A run that raises is recorded as failed, one whose loss is no longer a number as diverged.
     """
     with ExitStack() as opened:
@@ -48,7 +54,7 @@ def record(
             for sink in sinks:
                 sink(kind, row)
 
-        run = Run(spec, registry, conditions.engine)
+        run = Run(spec, registry, conditions.engine, stack)
         path = store.checkpoint(spec)
         if conditions.again:
             path.unlink(missing_ok=True)  # of another attempt, perhaps of other code

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -22,6 +22,9 @@ from harness.store import Row
 from harness.task import Task
 from harness.trainer import Trainer
 
+if TYPE_CHECKING:
+    from harness.stacked import Stack
+
 CURVE_POINTS = 50
 EVALUATIONS = 20
 
@@ -37,7 +40,9 @@ class Run:
     trainer starts from the same weights and sees the same episodes.
     """
 
-    def __init__(self, spec: RunSpec, registry: Registry, engine: str = "eager") -> None:
+    def __init__(
+        self, spec: RunSpec, registry: Registry, engine: str = "eager", stack: Stack | None = None
+    ) -> None:
         """Build everything that the spec names; ValueError, one line, where it is bad."""
         self.spec = spec
         self.device = available(spec.device)
@@ -56,7 +61,11 @@ class Run:
                 raise ValueError(f"trainer {spec.trainer}: own_parameters() need an own_optimiser")
             self.updates.append(self.trainer.own_optimiser.over(own))
         self.before: dict[str, Any] = {"engines": [], "seconds": 0.0}  # of it, by earlier processes
-        self.engine = engine_of(engine, self.trainer, self.updates, spec.timesteps)
+        self.engine = (
+            stack.join(self.trainer, self.updates)
+            if stack
+            else engine_of(engine, self.trainer, self.updates, spec.timesteps)
+        )
         # far from the seed of the weights: equal seeds would draw equal numbers for both
         self.rng = torch.Generator().manual_seed(1_000_003 * (spec.seed + 1))
         self.meter = Meter(self.device)
@@ -100,8 +109,7 @@ class Run:
     def learn(self, episode: Episode) -> float:
         """One episode: the timed part. Return its loss in bits, ln 2 nats each."""
         self.engine.prepare(episode)
-        with self.meter:
-            losses = self.engine.learn(episode)
+        losses = self.engine.timed(episode, self.meter)
         self.done["timesteps"] += episode.length
         nats: list[float] = torch.stack(losses).tolist()
         for number, value in enumerate(nats, start=self.done["updates"] + 1):

@@ -76,11 +76,13 @@ class Conditions:
 
     engine: "eager", "compiled" or "auto"
     again:  make it anew, whatever is recorded
-    limit:  seconds after which it is given up; None: never
+    limit:  seconds after which it is given up, the whole of a stack together; None: never
+    stack:  how many runs that differ in their seed alone are made as one
     tensorboard: folder for live scalars
     """
 
     engine: str = "eager"
     again: bool = False
     limit: float | None = None
+    stack: int = 1
     tensorboard: str | None = None

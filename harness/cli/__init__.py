@@ -117,7 +117,10 @@ def runs(task: str, trainers: Sequence[str], *, corpus: str | None, **fields: An
     return [RunSpec(task=str(call), trainer=trainer, **fields) for trainer in trainers]
 
 
-HOW = ("executor", "jobs", "address", "cpus", "gpus", "engine", "limit", "again", "tensorboard")
+HOW = (
+    "executor", "jobs", "stack", "address", "cpus", "gpus", "engine", "limit", "again",
+    "tensorboard",
+)  # fmt: skip
 
 
 def conditions(function: F) -> F:
@@ -142,6 +145,9 @@ def conditions(function: F) -> F:
                      help="Give a run up after so long, and go on with the others."),
         click.option("--engine", default="eager", show_default=True,
                      help="eager, compiled, or auto: whichever is sooner done."),
+        click.option("--stack", type=click.IntRange(min=1), default=1, show_default=True,
+                     metavar="N", help="Make N runs that differ in their seed alone as one, their "
+                     "weights stacked; for methods that unroll windows."),
         click.option("--jobs", type=click.IntRange(min=1), metavar="N",
                      help="Processes, of one thread each [default: one a core]."),
     ):  # fmt: skip
@@ -156,6 +162,7 @@ def make(
     *,
     executor: str = "local",
     jobs: int | None = None,
+    stack: int = 1,
     address: str | None = None,
     cpus: float = 1.0,
     gpus: float = 0.0,
@@ -172,6 +179,8 @@ def make(
 
     if executor == "local" and (address is not None or (cpus, gpus) != (1.0, 0.0)):
         raise ValueError("--address, --cpus and --gpus are for --executor ray")
+    if executor == "ray" and stack != 1:
+        raise ValueError("--stack is for --executor local")
     if executor == "ray" and jobs is not None:
         raise ValueError("--jobs is for --executor local; on Ray --cpus says what a run takes")
     if tensorboard:
@@ -179,7 +188,7 @@ def make(
             raise ValueError("--tensorboard is for --executor local: a node has no folder of yours")
         scalars.check(tensorboard)
     places = Local(jobs) if executor == "local" else Cluster(address, cpus, gpus)
-    how = Conditions(engine=engine, again=again, limit=limit, tensorboard=tensorboard)
+    how = Conditions(engine=engine, again=again, limit=limit, stack=stack, tensorboard=tensorboard)
     statuses = execute(specs, store, registry, how, places)
     records = [record for spec in statuses if (record := store.record(spec))]
     click.echo(comparison(records))

@@ -9,9 +9,11 @@ from collections.abc import Sequence
 from concurrent.futures import Future, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from queue import Queue
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from pebble import ProcessExpired, ProcessPool
@@ -22,6 +24,9 @@ from harness.record import fail, record
 from harness.registry import Registry
 from harness.spec import Conditions, RunSpec
 from harness.store import BusyError, RecordingError, Store
+
+if TYPE_CHECKING:
+    from harness.stacked import Stack
 
 BREAKS = 5
 """Times that workers may die as they begin."""
@@ -56,21 +61,22 @@ def run_all(
         pool, waiting, broken = begun(), list(todo), 0
         try:
             while waiting:
-                futures: dict[Future[str], RunSpec] = {
-                    pool.schedule(_work, (spec, conditions), timeout=conditions.limit): spec
-                    for spec in waiting
+                futures: dict[Future[list[str]], Sequence[RunSpec]] = {
+                    pool.schedule(_work, (stack, conditions), timeout=conditions.limit): stack
+                    for stack in _stacks(waiting, registry, conditions.stack)
                 }
                 signal.signal(signal.SIGINT, heard)
                 waiting, lost = [], False
                 for future in as_completed(futures):
-                    spec = futures[future]
-                    status = _outcome(future, spec, store, registry, conditions)
-                    lost = lost or status == "unmade"
-                    if status in ("busy", "unmade"):
-                        waiting.append(spec)
-                    else:
-                        made[spec] = status
-                        bars.finish(spec, status)
+                    stack = futures[future]
+                    statuses = _outcome(future, stack, store, registry, conditions)
+                    for spec, status in zip(stack, statuses, strict=True):
+                        lost = lost or status == "unmade"
+                        if status in ("busy", "unmade"):
+                            waiting.append(spec)
+                        else:
+                            made[spec] = status
+                            bars.finish(spec, status)
                 if lost:  # pebble gives a pool up whose worker dies while none is at work
                     broken += 1
                     if broken > BREAKS:
@@ -87,18 +93,34 @@ def run_all(
     return made
 
 
+def _stacks(specs: Sequence[RunSpec], registry: Registry, width: int) -> list[Sequence[RunSpec]]:
+    """The runs in groups of at most `width` that differ in their seed alone, as even as can be.
+
+    A method that unrolls whole episodes has no windows that would be of one length; it is alone.
+    """
+    alike: dict[RunSpec, list[RunSpec]] = {}
+    for spec in specs:
+        windows = "T" in registry.options("trainer", spec.trainer)
+        alike.setdefault(replace(spec, seed=0) if windows else spec, []).append(spec)
+    stacks: list[Sequence[RunSpec]] = []
+    for group in alike.values():
+        count = -(-len(group) // width)
+        stacks += [group[number::count] for number in range(count)]
+    return stacks
+
+
 def _outcome(
-    future: Future[str],
-    spec: RunSpec,
+    future: Future[list[str]],
+    specs: Sequence[RunSpec],
     store: Store,
     registry: Registry,
     conditions: Conditions,
-) -> str:
-    """How a run ended; one that could not say so itself is recorded as failed."""
+) -> list[str]:
+    """How runs ended; those that could not say so themselves are recorded as failed."""
     try:
         return future.result()
-    except BrokenProcessPool:  # it was never begun, or goes on from its checkpoint
-        return "unmade"
+    except BrokenProcessPool:  # they were never begun, or go on from their checkpoints
+        return ["unmade"] * len(specs)
     except RecordingError:  # the disk: no run can go on
         raise
     except TimeoutError:
@@ -107,6 +129,12 @@ def _outcome(
         error = f"its process died ({_cause(died.exitcode)}); the same command goes on with it"
     except (Exception, SystemExit) as raised:
         error = f"{type(raised).__name__}: {raised}"
+    return [_failed(spec, store, registry, conditions, error) for spec in specs]
+
+
+def _failed(
+    spec: RunSpec, store: Store, registry: Registry, conditions: Conditions, error: str
+) -> str:
     try:
         status = fail(spec, registry, store, error)
     except BusyError:  # another suite has taken it up
@@ -132,12 +160,21 @@ def _begin(folder: Path, plugins: Sequence[Path], reports: Queue[Report | None])
     _worker.update(store=Store(folder), registry=Registry(plugins), reports=reports)
 
 
-def _work(spec: RunSpec, conditions: Conditions) -> str:
+def _work(specs: Sequence[RunSpec], conditions: Conditions) -> list[str]:
+    if len(specs) == 1:
+        return [_one(specs[0], conditions)]
+    from harness.stacked import Stack
+
+    stack = Stack(len(specs), conditions.engine, specs[0].timesteps)
+    return stack.together([partial(_one, spec, conditions, stack) for spec in specs])
+
+
+def _one(spec: RunSpec, conditions: Conditions, stack: Stack | None = None) -> str:
     def report(timesteps: int, word: str) -> None:
         with suppress(OSError, EOFError):  # who shows the bars may be gone; the run is not
             _worker["reports"].put((spec.id, timesteps, word))
 
     try:
-        return record(spec, _worker["registry"], _worker["store"], report, conditions)
+        return record(spec, _worker["registry"], _worker["store"], report, conditions, stack)
     except BusyError:
         return "busy"

@@ -1,0 +1,206 @@
+"""Runs that differ in their seed alone, trained as one: an update of all of them is one call."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections import Counter, deque
+from collections.abc import Callable, Hashable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from threading import Condition
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+from torch.fx.experimental.proxy_tensor import make_fx
+
+from harness.cost import Meter
+from harness.engine import Engine, pays
+from harness.episode import Episode
+from harness.optimiser import Update
+from harness.traced import Call, Compiler, Traced, as_traced, built, inductor
+from harness.trainer import Trainer
+
+R = TypeVar("R")
+
+
+class Stacked(Engine):
+    """One run's part in a stack."""
+
+    def __init__(self, stack: Stack, trainer: Trainer, updates: Sequence[Update]) -> None:
+        super().__init__(trainer, updates)
+        self.traced = Traced(trainer, updates)
+        self.parts: deque[Episode] = deque()  # that wait for their updates
+        self.losses: list[Tensor] = []
+        self.training_seconds = 0.0
+        self._stack = stack
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        return self._stack.name
+
+    def learn(self, episode: Episode) -> list[Tensor]:
+        self.parts.extend(self.trainer.updates(episode))
+        self._stack.wait_for(self, episode)
+        self.trainer.seen += episode.length
+        losses, self.losses = self.losses, []
+        return losses
+
+    def timed(self, episode: Episode, meter: Meter) -> list[Tensor]:
+        """learn(); on the clock is this run's share of the stack's seconds."""
+        before = self.training_seconds
+        losses = self.learn(episode)
+        meter.seconds += self.training_seconds - before
+        return losses
+
+    @property
+    def key(self) -> Hashable:
+        """Of the part that comes next."""
+        return self.traced.key(self.parts[0])
+
+
+class Stack:
+    """So many runs, each in a thread of its own, of which one goes at a time.
+
+    A run that has an episode to learn waits. When all wait, the last to come makes one update of
+    all after the other, until some run has learnt its episode and goes on. Every tensor of the
+    stack has the runs as its first dimension; the weights of each run are a view of their part.
+    Where parts differ in kind, the runs that have the most frequent take an update, and the
+    others' weights stay as they are; so do those of a run that has ended.
+    """
+
+    def __init__(self, width: int, engine: str, timesteps: int) -> None:
+        """engine: "eager" (the graph's operations one after the other), "compiled" or "auto"."""
+        self._engine, self._timesteps = engine, timesteps
+        self._compiler: Compiler | None = {"eager": as_traced, "compiled": inductor}.get(engine)
+        self._going = width
+        self._turn = Condition()
+        self._joined: list[Stacked] = []
+        self._places: list[Stacked] = []
+        self._weights: list[Tensor] = []
+        self._calls: dict[Hashable, Call] = {}
+        self._broken: Exception | None = None
+
+    @property
+    def name(self) -> str:
+        """What the engine of its runs is called."""
+        return "eager-stacked" if self._compiler in (None, as_traced) else "compiled-stacked"
+
+    def together(self, runs: Sequence[Callable[[], R]]) -> list[R]:
+        """Call each run in a thread; return what each returned, or raise the first's error."""
+        with ThreadPoolExecutor(self._going) as threads:
+            futures = [threads.submit(self._alone, run) for run in runs]
+        return [future.result() for future in futures]
+
+    def _alone(self, run: Callable[[], R]) -> R:
+        with self._turn:
+            try:
+                return run()
+            finally:
+                self._going -= 1
+                self._turn.notify_all()
+
+    def join(self, trainer: Trainer, updates: Sequence[Update]) -> Stacked:
+        """The engine of one of the runs."""
+        member = Stacked(self, trainer, updates)
+        self._joined.append(member)
+        return member
+
+    def wait_for(self, member: Stacked, episode: Episode) -> None:
+        """Let the others go until the member's parts had their updates."""
+        while member.parts:
+            if sum(bool(each.parts) for each in self._joined) < self._going:
+                self._turn.wait()
+                continue
+            if self._broken:  # for every run, and with the same words
+                raise self._broken
+            try:
+                self._advance(member, episode)
+            except Exception as error:
+                self._broken = error
+                raise
+            self._turn.notify_all()
+
+    @torch.no_grad()
+    def _advance(self, leader: Stacked, episode: Episode) -> None:
+        """Make updates until a run has all of its own."""
+        if not self._places:
+            self._stack_weights()
+        waiting = [each for each in self._places if each.parts]
+        made: Counter[Stacked] = Counter()
+        meter = Meter(leader.parts[0].weight.device)
+        while all(each.parts for each in waiting):
+            key = Counter(each.key for each in waiting).most_common(1)[0][0]
+            active = [each for each in waiting if each.key == key]
+            if key not in self._calls:
+                self._prepare(key, active[0], episode)
+            with meter:
+                self._update(self._calls[key], active)
+            made.update(active)
+        share = meter.seconds / made.total()
+        for each, count in made.items():
+            each.training_seconds += count * share
+
+    def _stack_weights(self) -> None:
+        self._places = [each for each in self._joined if each.parts]
+        every = [each.traced.tensors() for each in self._places]
+        for tensors in zip(*every, strict=True):
+            whole = torch.stack([tensor.data for tensor in tensors])
+            self._weights.append(whole)
+            for tensor, view in zip(tensors, whole, strict=True):
+                tensor.data = view
+
+    def _update(self, call: Call, active: Sequence[Stacked]) -> None:
+        losses, leaving = call(*self._weights, *self._data(active))
+        at = {each: place for place, each in enumerate(self._places)}
+        for each in active:
+            each.losses.append(losses[at[each]])
+            each.trainer.carried = leaving[at[each]]
+            each.parts.popleft()
+
+    def _data(self, active: Sequence[Stacked]) -> list[Tensor]:
+        """What an update reads besides the weights; for the runs that take none, something."""
+        own = {each: each.traced.data(each.parts[0]) for each in active}
+        rows = [own.get(each, own[active[0]]) for each in self._places]
+        data = [torch.stack(tensors) for tensors in zip(*rows, strict=True)]
+        taking = torch.tensor([each in own for each in self._places], device=data[0].device)
+        return [*data, taking]
+
+    def _prepare(self, key: Hashable, member: Stacked, episode: Episode) -> None:
+        """Build the update of a kind of part, off the clock."""
+        began = time.perf_counter()
+        compiler = self._compiler or as_traced
+        with torch.enable_grad():
+            member.traced.hold_to_its_word(episode)
+            if not self._compiler and not member.trainer.phase:  # a warm-up's lengths never return
+                pay = pays(member.trainer, episode, self._timesteps * len(self._places))
+                compiler = self._compiler = inductor if pay else as_traced
+        data = self._data([member])
+        graph = _of_all(member.traced.graph(member.parts[0]), self._weights, data)
+        try:
+            self._calls[key] = built(graph, compiler, self._weights, data)
+        except Exception as error:
+            if self._engine != "auto":
+                raise
+            warnings.warn(f"not compiled: {str(error).partition(chr(10))[0]}", stacklevel=2)
+            self._compiler = as_traced
+            self._calls[key] = built(graph, as_traced, self._weights, data)
+        for each in self._places:
+            each.seconds += (time.perf_counter() - began) / len(self._places)
+
+
+def _of_all(
+    graph: torch.fx.GraphModule, weights: Sequence[Tensor], data: Sequence[Tensor]
+) -> torch.fx.GraphModule:
+    """The graph of one run's update as that of all, where `taking` says so; in place."""
+
+    def one(*tensors: Tensor) -> list[Tensor]:
+        before, (*given, entering, taking) = tensors[: len(weights)], tensors[len(weights) :]
+        after = [tensor.clone() for tensor in before]
+        loss, leaving = graph(*after, *given, entering)
+        for old, new in zip(before, after, strict=True):
+            old.copy_(torch.where(taking, new, old))
+        return [loss, torch.where(taking, leaving, entering)]
+
+    inputs = [tensor.clone() for tensor in (*weights, *data)]
+    return make_fx(torch.vmap(one, randomness="different"), tracing_mode="fake")(*inputs)

@@ -1,0 +1,158 @@
+"""A trainer's update as one function of all its tensors, and as one graph of plain operations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import replace
+from typing import TypeAlias, cast
+
+import torch
+from torch import Tensor
+from torch.func import functional_call
+
+from harness.episode import Episode
+from harness.optimiser import Update
+from harness.trainer import Trainer
+
+Call: TypeAlias = Callable[..., list[Tensor]]
+"""A graph as it is called, compiled or not: (*weights, *data) -> loss, state that leaves."""
+
+Compiler: TypeAlias = Callable[[torch.fx.GraphModule, list[Tensor]], Call]
+
+
+class Traced:
+    """The update of a trainer, traced from its own gradients(), once for every kind of part.
+
+    The trainer must yield once for every part that its updates() names, whatever the numbers.
+    """
+
+    def __init__(self, trainer: Trainer, updates: Sequence[Update]) -> None:
+        self.trainer, self.updates = trainer, updates
+
+    def key(self, part: Episode) -> Hashable:
+        """What the graph of a part depends on."""
+        return part.length, part.batch, part.fresh, part.final, self.trainer.phase
+
+    def tensors(self) -> list[Tensor]:
+        """Every tensor that an update changes, in place."""
+        moved: list[Tensor] = [p for update in self.updates for p in update.parameters]
+        return moved + [moment for update in self.updates for moment in update.moments()]
+
+    def weights(self) -> list[Tensor]:
+        """Their numbers alone."""
+        return [tensor.data for tensor in self.tensors()]
+
+    def data(self, part: Episode) -> list[Tensor]:
+        """What else it reads: x, y, weight, and the state (B, d_state) that enters."""
+        entering = self.trainer.carried
+        if entering is None:
+            entering = self.trainer.model.initial_state(part.batch)
+        return [part.x, part.y, part.weight, entering]
+
+    def graph(self, part: Episode) -> torch.fx.GraphModule:
+        """The update of such a part: (*weights, *data) -> loss, state that leaves; in place."""
+        from torch.fx.experimental.proxy_tensor import make_fx
+
+        # copies: what is traced may write into them
+        inputs = [tensor.clone() for tensor in (*self.weights(), *self.data(part))]
+        carried, self.trainer.model.written_out = self.trainer.carried, True
+        try:
+            return make_fx(self._update_of(part), tracing_mode="fake")(*inputs)
+        finally:
+            self.trainer.carried, self.trainer.model.written_out = carried, False
+
+    def _update_of(self, part: Episode) -> Call:
+        trainer = self.trainer
+        names = {id(p): name for name, p in trainer.named_parameters()}
+        own = [[names[id(p)] for p in update.parameters] for update in self.updates]
+        moments = [len(update.moments()) for update in self.updates]
+
+        def one(*tensors: Tensor) -> list[Tensor]:
+            given = iter(tensors)
+            parameters = {name: next(given) for group in own for name in group}
+            remembered = [[next(given) for _ in range(count)] for count in moments]
+            x, y, weight, trainer.carried = given
+            leaves = {name: p.detach().requires_grad_() for name, p in parameters.items()}
+            with torch.enable_grad():
+                losses = functional_call(trainer, leaves, (replace(part, x=x, y=y, weight=weight),))
+            if len(losses) != 1:
+                raise TypeError(f"gradients() yielded {len(losses)} times for one update")
+            with torch.no_grad():
+                for update, group, memory in zip(self.updates, own, remembered, strict=True):
+                    gradients = [leaves[name].grad for name in group]
+                    update.written_out([parameters[name] for name in group], gradients, memory)
+            assert trainer.carried is not None
+            return [losses[0], trainer.carried]
+
+        return one
+
+    @torch.enable_grad()
+    def hold_to_its_word(self, episode: Episode) -> None:
+        """TypeError where an update is not what its parts, the weights and the phase make it.
+
+        What Python counts would be fixed in the graph as it stood when that was traced.
+        """
+        twin, later = self.trainer.twin(), self.trainer.twin()
+        later.seen += 1_000_000_000
+        before = _plain(twin)
+        yields = len(twin(episode))
+        if _plain(twin) != before:
+            raise TypeError("cannot be compiled: gradients() keeps count of something")
+        if later.phase == self.trainer.phase:
+            later(episode)
+            for a, b in zip(twin.parameters(), later.parameters(), strict=True):
+                if (a.grad is None) != (b.grad is None) or (
+                    a.grad is not None and not torch.equal(a.grad, cast(Tensor, b.grad))
+                ):
+                    raise TypeError("cannot be compiled: gradients() depends on `seen`")
+        parts = len(list(self.trainer.updates(episode)))
+        if yields != parts:
+            raise TypeError(
+                f"cannot be compiled: gradients() yields {yields} times for an episode of "
+                f"which updates() names {parts} parts"
+            )
+
+
+def _plain(trainer: Trainer) -> dict[str, object]:
+    """What a trainer keeps besides tensors and modules."""
+    return {k: v for k, v in vars(trainer).items() if isinstance(v, int | float | str)}
+
+
+OPTIONS = {
+    "cpp_wrapper": True,  # between the kernels no Python: 16 % less at LSTM 64, 1 to 3 % at 256
+    "cpp.use_decompose_tanh": True,  # by exp, to 1e-7 of 1: 7 to 9 % less
+}
+
+
+def inductor(graph: torch.fx.GraphModule, inputs: list[Tensor]) -> Call:
+    """A graph compiled by torch: C++ on the CPU, Triton on CUDA."""
+    from torch import _inductor
+
+    cpu = inputs[0].device.type == "cpu"
+    options = OPTIONS if cpu else {}
+    compiled: Call = _inductor.compile(graph, [*inputs], options=options)
+    return compiled
+
+
+def as_traced(graph: torch.fx.GraphModule, inputs: list[Tensor]) -> Call:
+    """No compiler: the graph's own operations, one after the other."""
+    return graph
+
+
+def built(
+    graph: torch.fx.GraphModule, compiler: Compiler, weights: list[Tensor], data: list[Tensor]
+) -> Call:
+    """A graph compiled, and called once so that nothing of that falls on the clock.
+
+    On CUDA captured whole, too. The weights are afterwards what they were.
+    """
+    from harness.replayed import Replayed
+
+    before = [tensor.clone() for tensor in weights]
+    with torch.no_grad():
+        call = compiler(graph, [*before, *(tensor.clone() for tensor in data)])
+        if weights[0].device.type == "cuda":
+            call = Replayed(call, weights, data)
+        else:
+            call(*before, *data)
+        return call
