@@ -87,6 +87,7 @@ class Copying(Task):
         self._recent: list[tuple[float, float]] = []  # bits, and the episodes' worth they are of
         self._worth = 1.0  # of the episode yielded last; 0: some of it is of another level
         self._stream: Stream | None = None
+        self._periods: dict[Level, int] = {}  # an episode's length, in timesteps
 
     @abstractmethod
     def present(self, level: Level, rows: int, rng: torch.Generator) -> Sequences:
@@ -109,7 +110,9 @@ class Copying(Task):
         The queues grow by one episode in every row at a time: what they hold does not depend on
         how it is cut, so that trainers of any T see the same data.
         """
-        period = self.present(self.level, 0, rng).scored.shape[0]
+        if self.level not in self._periods:
+            self._periods[self.level] = len(self.present(self.level, 0, rng).scored)
+        period = self._periods[self.level]
         length = -(-period // multiple) * multiple
         queue, have, level, old = self._stream or self._empty_stream(batch)
         while have.min() < length:
@@ -195,10 +198,15 @@ def _episode(
 
 
 def _grown(queue: Sequences, capacity: int) -> Sequences:
-    """The queue with room for `capacity` timesteps, silent where nothing stands yet."""
+    """The queue with room for `capacity` timesteps, silent where nothing stands yet.
+
+    If it must grow, then to four times that: a queue is copied once in many episodes.
+    """
+    if len(queue.scored) >= capacity:
+        return queue
     return Sequences(
         *(
-            torch.cat([part, part.new_zeros(max(capacity - len(part), 0), *part.shape[1:])])
+            torch.cat([part, part.new_zeros(4 * capacity - len(part), *part.shape[1:])])
             for part in queue
         )
     )
