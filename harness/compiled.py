@@ -26,6 +26,7 @@ class Compiled(Engine):
         super().__init__(trainer, updates)
         self._traced, self._compiler = Traced(trainer, updates), compiler or inductor
         self._calls: dict[Hashable, Call] = {}
+        self._weights: list[Tensor] = []
 
     def prepare(self, episode: Episode) -> None:
         for part in self.trainer.updates(episode):
@@ -37,14 +38,14 @@ class Compiled(Engine):
                 graph = self._traced.graph(part)
                 self._calls[key] = built(graph, self._compiler, weights, data)
                 self.seconds += time.perf_counter() - began
+        self._weights = self._traced.weights()
 
     @torch.no_grad()
     def learn(self, episode: Episode) -> list[Tensor]:
-        self.prepare(episode)
-        losses, weights = [], self._traced.weights()
+        losses = []
         for part in self.trainer.updates(episode):
             call = self._calls[self._traced.key(part)]
-            loss, self.trainer.carried = call(*weights, *self._traced.data(part))
+            loss, self.trainer.carried = call(*self._weights, *self._traced.data(part))
             losses.append(loss)
         self.trainer.seen += episode.length
         return losses

@@ -39,7 +39,7 @@ class Engine(ABC):
 
     @abstractmethod
     def learn(self, episode: Episode) -> list[Tensor]:
-        """Make every update of an episode; return their losses (nats, scalars, detached)."""
+        """Make every update of an episode prepared for; return their losses (nats, detached)."""
 
     def timed(self, episode: Episode, meter: Meter) -> list[Tensor]:
         """learn(), on the clock."""

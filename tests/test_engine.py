@@ -57,6 +57,7 @@ def hold(eager: Engine, other: Engine) -> None:
     ]
     for L, fresh, final in kinds:
         episode = random_episode(L, fresh=fresh, final=final, dtype=F64)
+        other.prepare(episode)
         torch.testing.assert_close(
             torch.stack(other.learn(episode)), torch.stack(eager.learn(episode)),
             rtol=1e-9, atol=1e-12,
