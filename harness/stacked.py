@@ -195,12 +195,12 @@ def _of_all(
     """The graph of one run's update as that of all, where `taking` says so; in place."""
 
     def one(*tensors: Tensor) -> list[Tensor]:
-        before, (*given, entering, taking) = tensors[: len(weights)], tensors[len(weights) :]
+        before, (*given, taking) = tensors[: len(weights)], tensors[len(weights) :]
         after = [tensor.clone() for tensor in before]
-        loss, leaving = graph(*after, *given, entering)
+        loss, leaving = graph(*after, *given)
         for old, new in zip(before, after, strict=True):
             old.copy_(torch.where(taking, new, old))
-        return [loss, torch.where(taking, leaving, entering)]
+        return [loss, leaving]
 
     inputs = [tensor.clone() for tensor in (*weights, *data)]
     return make_fx(torch.vmap(one, randomness="different"), tracing_mode="fake")(*inputs)

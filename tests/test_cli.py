@@ -225,6 +225,8 @@ BAD = [
     ([*RUN, "bptt", "--device", "tpu9"], "device 'tpu9'", ""),
     ([*RUN, "bptt", "--timestep", "3"], "--timestep", ""),
     ([*RUN, "bptt", "--engine", "compilde"], "no engine 'compilde'", "did you mean 'compiled'?"),
+    ([*RUN, "bptt", "--stack", "0"], "--stack", "x>=1"),
+    ([*RUN, "bptt", "--stack", "2", "--executor", "ray"], "--stack is for --executor local", ""),
     ([*RUN, "bptt", "--limit", "0"], "--limit", "x>0"),
     ([*RUN, "bptt", "--executor", "slurm"], "--executor", "'local', 'ray'"),
     ([*RUN, "bptt", "--address", "auto"], "--address, --cpus and --gpus are for", ""),

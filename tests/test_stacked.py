@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor
 
+from harness import checkpoint, stacked
+from harness.__main__ import main
 from harness.engine import Eager
 from harness.episode import Episode
+from harness.executors import local
+from harness.registry import Registry
+from harness.replayed import Replayed
+from harness.run import Run
+from harness.spec import RunSpec
 from harness.stacked import Stack, Stacked
+from harness.store import Store
 from tests.conftest import make_model, make_trainer, random_episode
 from tests.test_conformance import TRAINERS
 from tests.test_engine import F64, updates_of
@@ -54,3 +64,195 @@ def test_each_run_of_a_stack_makes_its_own_updates(text: str, model: str) -> Non
             torch.testing.assert_close(b, a, **close, msg=lambda m, name=name: f"{name}: {m}")
         for mine, theirs in zip(eager.updates, engine.updates, strict=True):
             torch.testing.assert_close(theirs.moments(), mine.moments(), **close)
+
+
+def spec_of(seed: int, **fields: object) -> RunSpec:
+    given = {
+        "task": "plain_copy(bits=2)", "trainer": "dni(T=3)", "model": "lstm(hidden=8)",
+        "batch": 4, "timesteps": 300, "seed": seed,
+    }  # fmt: skip
+    return RunSpec(**(given | fields))  # type: ignore[arg-type]
+
+
+def finished(spec: RunSpec, registry: Registry, stack: Stack | None) -> tuple[Run, list[float]]:
+    run = Run(spec, registry, "eager", stack)
+    return run, [row["bits"] for kind, row in run.train() if kind == "curve"]
+
+
+@pytest.mark.parametrize("engine", ["eager", "compiled"])
+def test_a_stack_of_runs_learns_what_each_learns_alone(engine: str, registry: Registry) -> None:
+    specs = [spec_of(seed) for seed in range(3)]
+    stack = Stack(3, engine, 300)
+    together = stack.together([partial(finished, spec, registry, stack) for spec in specs])
+    for spec, (run, bits) in zip(specs, together, strict=True):
+        alone, expected = finished(spec, registry, None)
+        assert bits == pytest.approx(expected, rel=1e-3)
+        assert run.engine.name == f"{engine}-stacked"
+        assert (run.done, run.peaks) == (alone.done, alone.peaks)
+        assert 0 < run.meter.seconds < 10
+
+
+def test_a_stack_goes_on_bit_for_bit(tmp_path: Path, registry: Registry) -> None:
+    def halves(spec: RunSpec, stack: Stack, state: dict[str, object] | None = None) -> Run:
+        run = Run(spec, registry, "eager", stack)
+        if state:
+            run.load_state_dict(state)
+        for kind, row in run.train():
+            if kind == "curve" and row["timesteps"] >= 150 and not state:
+                checkpoint.save(saved[spec], spec.id, run.state_dict())
+        return run
+
+    specs = [spec_of(seed) for seed in range(2)]
+    saved = {spec: tmp_path / f"{spec.id}.pt" for spec in specs}
+    first, second = Stack(2, "eager", 300), Stack(2, "eager", 300)
+    through = first.together([partial(halves, spec, first) for spec in specs])
+    states = [checkpoint.load(saved[spec], spec.id) for spec in specs]
+    resumed = second.together(
+        [partial(halves, spec, second, state) for spec, state in zip(specs, states, strict=True)]
+    )
+    for a, b in zip(through, resumed, strict=True):
+        assert a.done == b.done
+        for x, y in zip(a.trainer.parameters(), b.trainer.parameters(), strict=True):
+            assert torch.equal(x, y)
+
+
+def test_a_run_that_raises_leaves_the_stack_and_the_others_go_on() -> None:
+    stack = Stack(3, "eager", 0)
+    trainers = [make_trainer("dni(T=3)", make_model()) for _ in range(3)]
+    before = [p.clone() for p in trainers[0].parameters()]
+    fed = [random_episode(6, final=False, dtype=F64) for _ in range(4)]
+
+    def work(number: int) -> int:
+        engine = stack.join(trainers[number], updates_of(trainers[number]))
+        for count, episode in enumerate(fed):
+            if (number, count) == (0, 0):
+                raise RuntimeError("before its first")
+            if (number, count) == (1, 2):
+                left.extend(p.clone() for p in trainers[1].parameters())
+                return count
+            engine.learn(episode)
+        return len(fed)
+
+    left: list[Tensor] = []
+    outcomes = []
+
+    def caught(number: int) -> None:
+        try:
+            outcomes.append((number, work(number)))
+        except RuntimeError as error:
+            outcomes.append((number, str(error)))
+
+    stack.together([partial(caught, number) for number in range(3)])
+    assert sorted(outcomes) == [(0, "before its first"), (1, 2), (2, 4)]
+    assert all(map(torch.equal, before, trainers[0].parameters()))
+    assert all(map(torch.equal, left, trainers[1].parameters())), "an ended run's stay as they are"
+
+
+def test_what_cannot_be_traced_fails_every_run_in_the_same_words() -> None:
+    stack = Stack(2, "eager", 0)
+
+    def work() -> str:
+        trainer = make_trainer("dni(T=3)", make_model())
+        trainer.updates = lambda episode: iter([episode])  # type: ignore[method-assign]
+        with pytest.raises(TypeError) as error:
+            stack.join(trainer, updates_of(trainer)).learn(random_episode(6, dtype=F64))
+        return str(error.value)
+
+    one, other = stack.together([work, work])
+    assert one == other
+    assert "gradients() yields 2 times" in one
+
+
+def test_auto_compiles_a_stack_where_that_pays_and_goes_on_where_it_fails(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("no such instruction")
+
+    def named(timesteps: int) -> str:
+        stack = Stack(1, "auto", timesteps)
+
+        def work() -> None:
+            trainer = make_trainer("dni(T=3, warmup=6)", make_model())
+            engine = stack.join(trainer, updates_of(trainer))
+            for _ in range(2):
+                engine.learn(random_episode(6, dtype=F64))
+
+        stack.together([work])
+        return stack.name
+
+    monkeypatch.setattr(stacked, "inductor", lambda graph, inputs: graph)
+    assert named(10) == "eager-stacked"
+    assert named(10**9) == "compiled-stacked"
+    monkeypatch.setattr(stacked, "inductor", broken)
+    with pytest.warns(UserWarning, match="^not compiled: no such instruction$"):
+        assert named(10**9) == "eager-stacked"
+
+
+def test_stacks_are_even_and_of_methods_with_windows_alone(registry: Registry) -> None:
+    specs = [spec_of(seed, trainer=each) for seed in range(5) for each in ("bptt", "dni(T=3)")]
+    stacks = local._stacks(specs, registry, 3)
+    assert sorted(map(len, stacks)) == [1, 1, 1, 1, 1, 2, 3]
+    assert sorted(spec.id for stack in stacks for spec in stack) == sorted(s.id for s in specs)
+    assert all(len({spec.trainer for spec in stack}) == 1 for stack in stacks)
+
+
+def test_stacked_runs_are_recorded_each_by_itself(tmp_path: Path) -> None:
+    asked = ["run", "plain_copy(bits=2)", "tbptt(T=3)", "--model", "lstm(hidden=8)", "--batch", "4",
+             "--timesteps", "300", "--seeds", "4", "--results", str(tmp_path)]  # fmt: skip
+    with pytest.raises(SystemExit) as ended:
+        main([*asked, "--stack", "4"])
+    assert ended.value.code == 0
+    records = Store(tmp_path).records()
+    assert [record.engine for record in records] == ["eager-stacked"] * 4
+    assert len({record.curve[-1]["bits"] for record in records}) == 4, "seeds of their own"
+
+
+def test_a_checkpoint_of_a_view_holds_no_more_than_the_view(tmp_path: Path) -> None:
+    checkpoint.save(tmp_path / "a.pt", "a", {"w": torch.zeros(100_000)[:10]})
+    assert (tmp_path / "a.pt").stat().st_size < 10_000
+
+
+def test_a_replayed_update_is_the_update_and_its_capture_moves_nothing() -> None:
+    """All but CUDA's own part: here a captured graph is the function itself, called again."""
+
+    def update(w: Tensor, x: Tensor) -> list[Tensor]:
+        w.add_(x)
+        return [w.sum()]
+
+    class Again:
+        def __init__(self, work: Callable[[], list[Tensor]], results: list[Tensor]) -> None:
+            self.work, self.results = work, results
+
+        def replay(self) -> None:
+            for result, anew in zip(self.results, self.work(), strict=True):
+                result.copy_(anew)
+
+    def capture(work: Callable[[], list[Tensor]]) -> tuple[Again, list[Tensor]]:
+        results = work()
+        return Again(work, results), results
+
+    w = torch.ones(2)
+    replayed = Replayed(update, [w], [torch.full((2,), 5.0)], capture)
+    assert w.tolist() == [1, 1]
+    losses = [replayed(w, torch.full((2,), x))[0] for x in (1.0, 2.0)]
+    assert w.tolist() == [4, 4]
+    assert [loss.item() for loss in losses] == [4, 8], "a result outlives the next update"
+    with pytest.raises(AssertionError, match="weights have moved"):
+        replayed(w.clone(), w)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU: CUDA graphs cannot be captured")
+def test_on_cuda_sixteen_seeds_take_four_times_the_time_of_one_at_most(registry: Registry) -> None:
+    def made(seed: int, stack: Stack | None = None) -> Run:
+        spec = spec_of(seed, trainer="dni(T=4)", model="lstm(hidden=256)", batch=256,
+                       device="cuda", timesteps=8000)  # fmt: skip
+        run = Run(spec, registry, "compiled", stack)
+        for _ in run.train():
+            pass
+        return run
+
+    one = made(0)
+    stack = Stack(16, "compiled", 8000)
+    runs = stack.together([partial(made, seed, stack) for seed in range(16)])
+    assert sum(run.meter.seconds for run in runs) < 4 * one.meter.seconds
