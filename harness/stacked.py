@@ -12,13 +12,12 @@ from typing import TypeVar
 
 import torch
 from torch import Tensor
-from torch.fx.experimental.proxy_tensor import make_fx
 
 from harness.cost import Meter
 from harness.engine import Engine, pays
 from harness.episode import Episode
 from harness.optimiser import Update
-from harness.traced import Call, Compiler, Traced, as_traced, built, inductor
+from harness.traced import Call, Compiler, Traced, as_traced, built, inductor, of_all
 from harness.trainer import Trainer
 
 R = TypeVar("R")
@@ -30,7 +29,7 @@ class Stacked(Engine):
     def __init__(self, stack: Stack, trainer: Trainer, updates: Sequence[Update]) -> None:
         super().__init__(trainer, updates)
         self.traced = Traced(trainer, updates)
-        self.parts: deque[Episode] = deque()  # that wait for their updates
+        self.parts: deque[tuple[Hashable, Episode]] = deque()  # that wait for their updates
         self.losses: list[Tensor] = []
         self.training_seconds = 0.0
         self._stack = stack
@@ -39,9 +38,13 @@ class Stacked(Engine):
     def name(self) -> str:  # type: ignore[override]
         return self._stack.name
 
+    def prepare(self, episode: Episode) -> None:
+        for part in self.trainer.updates(episode):
+            self._stack.wanted.setdefault(self.traced.key(part), (self, part, episode))
+
     def learn(self, episode: Episode) -> list[Tensor]:
-        self.parts.extend(self.trainer.updates(episode))
-        self._stack.wait_for(self, episode)
+        self.parts.extend((self.traced.key(part), part) for part in self.trainer.updates(episode))
+        self._stack.wait_for(self)
         self.trainer.seen += episode.length
         losses, self.losses = self.losses, []
         return losses
@@ -52,11 +55,6 @@ class Stacked(Engine):
         losses = self.learn(episode)
         meter.seconds += self.training_seconds - before
         return losses
-
-    @property
-    def key(self) -> Hashable:
-        """Of the part that comes next."""
-        return self.traced.key(self.parts[0])
 
 
 class Stack:
@@ -78,7 +76,10 @@ class Stack:
         self._joined: list[Stacked] = []
         self._places: list[Stacked] = []
         self._weights: list[Tensor] = []
+        self._taking: dict[tuple[bool, ...], Tensor] = {}
         self._calls: dict[Hashable, Call] = {}
+        self.wanted: dict[Hashable, tuple[Stacked, Episode, Episode]] = {}
+        """Every kind of part: who met it first, the part, and its episode."""
         self._broken: Exception | None = None
 
     @property
@@ -106,7 +107,7 @@ class Stack:
         self._joined.append(member)
         return member
 
-    def wait_for(self, member: Stacked, episode: Episode) -> None:
+    def wait_for(self, member: Stacked) -> None:
         """Let the others go until the member's parts had their updates."""
         while member.parts:
             if sum(bool(each.parts) for each in self._joined) < self._going:
@@ -115,28 +116,27 @@ class Stack:
             if self._broken:  # for every run, and with the same words
                 raise self._broken
             try:
-                self._advance(member, episode)
+                self._advance()
             except Exception as error:
                 self._broken = error
                 raise
             self._turn.notify_all()
 
     @torch.no_grad()
-    def _advance(self, leader: Stacked, episode: Episode) -> None:
+    def _advance(self) -> None:
         """Make updates until a run has all of its own."""
         if not self._places:
             self._stack_weights()
+        for key in self.wanted.keys() - self._calls.keys():
+            self._calls[key] = self._built(*self.wanted[key])
         waiting = [each for each in self._places if each.parts]
         made: Counter[Stacked] = Counter()
-        meter = Meter(leader.parts[0].weight.device)
-        while all(each.parts for each in waiting):
-            key = Counter(each.key for each in waiting).most_common(1)[0][0]
-            active = [each for each in waiting if each.key == key]
-            if key not in self._calls:
-                self._prepare(key, active[0], episode)
-            with meter:
+        with (meter := Meter(self._weights[0].device)):
+            while all(each.parts for each in waiting):
+                key = Counter(each.parts[0][0] for each in waiting).most_common(1)[0][0]
+                active = [each for each in waiting if each.parts[0][0] == key]
                 self._update(self._calls[key], active)
-            made.update(active)
+                made.update(active)
         share = meter.seconds / made.total()
         for each, count in made.items():
             each.training_seconds += count * share
@@ -160,47 +160,34 @@ class Stack:
 
     def _data(self, active: Sequence[Stacked]) -> list[Tensor]:
         """What an update reads besides the weights; for the runs that take none, something."""
-        own = {each: each.traced.data(each.parts[0]) for each in active}
+        own = {each: each.traced.data(each.parts[0][1]) for each in active}
         rows = [own.get(each, own[active[0]]) for each in self._places]
-        data = [torch.stack(tensors) for tensors in zip(*rows, strict=True)]
-        taking = torch.tensor([each in own for each in self._places], device=data[0].device)
-        return [*data, taking]
+        taking = tuple(each in own for each in self._places)
+        if taking not in self._taking:
+            self._taking[taking] = torch.tensor(taking, device=self._weights[0].device)
+        return [*(torch.stack(tensors) for tensors in zip(*rows, strict=True)),
+                self._taking[taking]]  # fmt: skip
 
-    def _prepare(self, key: Hashable, member: Stacked, episode: Episode) -> None:
-        """Build the update of a kind of part, off the clock."""
-        began = time.perf_counter()
+    def _built(self, member: Stacked, part: Episode, episode: Episode) -> Call:
+        """The update of a kind of part, off the clock."""
+        began, width = time.perf_counter(), len(self._places)
         compiler = self._compiler or as_traced
         with torch.enable_grad():
             member.traced.hold_to_its_word(episode)
             if not self._compiler and not member.trainer.phase:  # a warm-up's lengths never return
-                pay = pays(member.trainer, episode, self._timesteps * len(self._places))
+                pay = pays(member.trainer, episode, self._timesteps * width)
                 compiler = self._compiler = inductor if pay else as_traced
-        data = self._data([member])
-        graph = _of_all(member.traced.graph(member.parts[0]), self._weights, data)
+        data = [torch.stack([tensor] * width) for tensor in member.traced.data(part)]
+        data.append(torch.ones(width, dtype=torch.bool, device=data[0].device))
+        graph = of_all(member.traced.graph(part), self._weights, data)
         try:
-            self._calls[key] = built(graph, compiler, self._weights, data)
+            call = built(graph, compiler, self._weights, data)
         except Exception as error:
             if self._engine != "auto":
                 raise
             warnings.warn(f"not compiled: {str(error).partition(chr(10))[0]}", stacklevel=2)
             self._compiler = as_traced
-            self._calls[key] = built(graph, as_traced, self._weights, data)
+            call = built(graph, as_traced, self._weights, data)
         for each in self._places:
-            each.seconds += (time.perf_counter() - began) / len(self._places)
-
-
-def _of_all(
-    graph: torch.fx.GraphModule, weights: Sequence[Tensor], data: Sequence[Tensor]
-) -> torch.fx.GraphModule:
-    """The graph of one run's update as that of all, where `taking` says so; in place."""
-
-    def one(*tensors: Tensor) -> list[Tensor]:
-        before, (*given, taking) = tensors[: len(weights)], tensors[len(weights) :]
-        after = [tensor.clone() for tensor in before]
-        loss, leaving = graph(*after, *given)
-        for old, new in zip(before, after, strict=True):
-            old.copy_(torch.where(taking, new, old))
-        return [loss, leaving]
-
-    inputs = [tensor.clone() for tensor in (*weights, *data)]
-    return make_fx(torch.vmap(one, randomness="different"), tracing_mode="fake")(*inputs)
+            each.seconds += (time.perf_counter() - began) / width
+        return call

@@ -118,6 +118,28 @@ def _plain(trainer: Trainer) -> dict[str, object]:
     return {k: v for k, v in vars(trainer).items() if isinstance(v, int | float | str)}
 
 
+def of_all(
+    graph: torch.fx.GraphModule, weights: Sequence[Tensor], data: Sequence[Tensor]
+) -> torch.fx.GraphModule:
+    """The graph of one run's update as that of many, which are the first dimension; in place.
+
+    The last of the data, (runs,) bool, says which take the update; the others' weights stay.
+    """
+
+    def one(*tensors: Tensor) -> list[Tensor]:
+        before, (*given, taking) = tensors[: len(weights)], tensors[len(weights) :]
+        after = [tensor.clone() for tensor in before]
+        loss, leaving = graph(*after, *given)
+        for old, new in zip(before, after, strict=True):
+            old.copy_(torch.where(taking, new, old))
+        return [loss, leaving]
+
+    from torch.fx.experimental.proxy_tensor import make_fx
+
+    inputs = [tensor.clone() for tensor in (*weights, *data)]
+    return make_fx(torch.vmap(one, randomness="different"), tracing_mode="fake")(*inputs)
+
+
 OPTIONS = {
     "cpp_wrapper": True,  # between the kernels no Python: 16 % less at LSTM 64, 1 to 3 % at 256
     "cpp.use_decompose_tanh": True,  # by exp, to 1e-7 of 1: 7 to 9 % less
