@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import wraps
 from pathlib import Path
@@ -117,10 +118,7 @@ def runs(task: str, trainers: Sequence[str], *, corpus: str | None, **fields: An
     return [RunSpec(task=str(call), trainer=trainer, **fields) for trainer in trainers]
 
 
-HOW = (
-    "executor", "jobs", "stack", "address", "cpus", "gpus", "engine", "limit", "again",
-    "tensorboard",
-)  # fmt: skip
+HOW = "executor jobs stack address cpus gpus engine limit again tensorboard".split()
 
 
 def conditions(function: F) -> F:
@@ -189,12 +187,15 @@ def make(
         scalars.check(tensorboard)
     places = Local(jobs) if executor == "local" else Cluster(address, cpus, gpus)
     how = Conditions(engine=engine, again=again, limit=limit, stack=stack, tensorboard=tensorboard)
+    began = time.perf_counter()
     statuses = execute(specs, store, registry, how, places)
+    hours = (time.perf_counter() - began) / 3600
     records = [record for spec in statuses if (record := store.record(spec))]
     click.echo(comparison(records))
     found = sum(status == "found" for status in statuses.values())
-    made = f"runs: {len(statuses) - found} made, {found} found finished"
-    click.echo(f"\n{made}; records in {store.folder}")
+    made = len(statuses) - found
+    rate = f" ({made / hours:,.0f} an hour)" if made else ""
+    click.echo(f"\nruns: {made} made{rate}, {found} found finished; records in {store.folder}")
     bad = [record for record in records if record.status != "complete"]
     for record in bad:
         click.echo(f"{record.status}: {record.spec.label}: {record.end.get('error')}", err=True)
