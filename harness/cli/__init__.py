@@ -118,7 +118,8 @@ def runs(task: str, trainers: Sequence[str], *, corpus: str | None, **fields: An
     return [RunSpec(task=str(call), trainer=trainer, **fields) for trainer in trainers]
 
 
-HOW = "executor jobs stack address cpus gpus engine limit again tensorboard".split()
+HOW = ("executor", "jobs", "stack", "address", "cpus", "gpus", "engine", "limit", "again",
+       "tensorboard")  # fmt: skip
 
 
 def conditions(function: F) -> F:
