@@ -13,6 +13,11 @@ REGISTRY = Registry()
 D_IN, D_OUT = 3, 2
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest begins first, so that no core waits for it at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 @pytest.fixture(autouse=True)
 def _afresh() -> None:
     torch.set_num_threads(1)

@@ -20,6 +20,7 @@ COMMAND = [
 ]  # fmt: skip
 
 
+@pytest.mark.long
 def test_a_node_that_dies_takes_no_run_with_it(tmp_path: Path) -> None:
     from ray.cluster_utils import Cluster
 

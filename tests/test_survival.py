@@ -105,6 +105,7 @@ def plugin(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds workers in Linux's /proc")
 def test_a_suite_killed_at_random_moments_ends_as_one_that_was_not(
     tmp_path: Path, plugin: Path
