@@ -3,13 +3,15 @@
     python -m tests.benchmarks.turns --out results/speed
 
 A lap is a stretch of UPDATES windows, of which `bptt` makes one update and every other trainer one
-a window. Ratios are taken within a turn, and stand with the interval of their median over turns.
+a window. Every turn has an order of its own, so that no contestant always follows the same one.
+Ratios are taken within a turn, and stand with the interval of their median over turns.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import random
 import time
 from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
@@ -86,8 +88,8 @@ def _laps(calls: dict[Key, Any], turns: int) -> dict[Key, list[float]]:
     """Seconds of a lap of each, a value a turn."""
     laps: dict[Key, list[float]] = {key: [] for key in calls}
     for turn in range(turns + 1):
-        for key, call in calls.items():
-            lap = _lap(call)
+        for key in random.Random(turn).sample(list(calls), len(calls)):
+            lap = _lap(calls[key])
             if turn:  # the first is untimed: it compiles
                 laps[key].append(lap)
     return laps
