@@ -4,7 +4,8 @@
 
 A lap is a stretch of UPDATES windows, of which `bptt` makes one update and every other trainer one
 a window. Every turn has an order of its own, so that no contestant always follows the same one.
-Ratios are taken within a turn, and stand with the interval of their median over turns.
+Ratios are taken within a turn, and stand with the interval of their median over turns. Where one
+of several counts, a way to run JAX, a layout of the products, it is the one of the lowest median.
 """
 
 from __future__ import annotations
@@ -105,7 +106,7 @@ def _lap(call: Any) -> float:
 
 
 def _quickest(options: Any) -> Sequence[float]:
-    return [min(turn) for turn in zip(*options, strict=True)]
+    return min(options, key=median)
 
 
 def main() -> None:
