@@ -1,11 +1,13 @@
 """One update of a method, by whom: the harness, a loop written by hand, JAX, or arithmetic alone.
 
-Each contestant is a function that makes UPDATES updates of the same network on the same data.
+Each contestant is a function that trains the same network, from the same weights, on the same
+data: a stretch of UPDATES windows. `bptt` makes one update of it, the others one a window.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass
 
 import torch
@@ -17,9 +19,12 @@ from harness.registry import Registry
 from harness.run import Run
 from harness.spec import RunSpec
 
+TRAINERS = ("bptt", "tbptt", "sg", "dni", "dni_aux")
 D_IN, D_OUT = 5, 4  # as plain_copy(bits=4)
 UPDATES = 8
-LR, CLIP, OWN_LR, OWN_CLIP, SCALE = 1e-2, 1.0, 3e-2, 0.3, 0.5  # the harness' defaults
+LR, CLIP, OWN_LR, OWN_CLIP = 1e-2, 1.0, 3e-2, 0.3  # these three lines: the harness' defaults
+SCALE = {"sg": 1.0, "dni": 0.5, "dni_aux": 0.5}
+AUXILIARY = 0.1
 
 Contestant = Callable[[], object]
 
@@ -51,92 +56,131 @@ def data(size: Size) -> Episode:
     )
 
 
-def harness(trainer: str, size: Size, engine: str) -> Contestant:
-    """What `sgbench run` does on the clock."""
+def run_of(trainer: str, size: Size, engine: str = "eager") -> Run:
+    """The run that the contestants copy, with its initial weights; seed 0."""
     call = trainer if trainer == "bptt" else f"{trainer}(T={size.T})"
     model = f"lstm(hidden={size.hidden})"
     spec = RunSpec(task="plain_copy(bits=4)", trainer=call, model=model, batch=size.batch)
-    run, episode = Run(spec, Registry(), engine), data(size)
+    return Run(spec, Registry(), engine)
+
+
+def harness(run: Run, episode: Episode) -> Contestant:
+    """What `sgbench run` does on the clock."""
     return lambda: run.learn(episode)
 
 
-def flops(trainer: str, size: Size) -> float:
-    """Of UPDATES updates, as the harness gauges them."""
-    call = trainer if trainer == "bptt" else f"{trainer}(T={size.T})"
-    model = f"lstm(hidden={size.hidden})"
-    spec = RunSpec(task="plain_copy(bits=4)", trainer=call, model=model, batch=size.batch)
-    return Run(spec, Registry()).cost(data(size)).flops
+def windows(run: Run, episode: Episode) -> list[tuple[Tensor, Tensor, Tensor]]:
+    """x, y and weight of every update."""
+    return [(part.x, part.y, part.weight) for part in run.trainer.updates(episode)]
 
 
-def bare(trainer: str, size: Size) -> Contestant:
-    """The same work in a loop written by hand, and nothing else."""
-    torch.manual_seed(0)
-    H, B, T = size.hidden, size.batch, size.T
-    core, readout = nn.LSTM(D_IN, H), nn.Linear(H, D_OUT)
+def bare(run: Run, episode: Episode) -> Callable[[], list[float]]:
+    """The same work in a loop written by hand, and nothing else; it returns the losses."""
+    trainer, B, H = run.spec.trainer.partition("(")[0], episode.batch, run.model.hidden
+    core, readout = deepcopy(run.model.core), deepcopy(run.model.readout)
     weights = [*core.parameters(), *readout.parameters()]
-    adam = torch.optim.Adam(weights, lr=LR, fused=True)
-    M = nn.Linear(2 * H, 2 * H)
-    nn.init.zeros_(M.weight)
-    nn.init.zeros_(M.bias)
-    sgd = torch.optim.SGD(M.parameters(), lr=OWN_LR, fused=True)
-    episode = data(size)
+    moved = [(torch.optim.Adam(weights, lr=LR, fused=True), weights, CLIP)]
+    if trainer in SCALE:
+        M, scale = deepcopy(run.trainer.synthesiser[-1]), SCALE[trainer]
+        own = [*M.parameters()]
+        if trainer == "dni_aux":
+            A = deepcopy(run.trainer.auxiliary[-1])
+            own += A.parameters()
+        moved.append((torch.optim.SGD(own, lr=OWN_LR, fused=True), own, OWN_CLIP))
+    parts = windows(run, episode)
     state = torch.zeros(B, 2 * H)
 
-    def loss_of(x: Tensor, y: Tensor, weight: Tensor, entering: Tensor) -> tuple[Tensor, Tensor]:
-        h, c = entering.unsqueeze(0).split(H, -1)
+    def unrolled(x: Tensor, y: Tensor, weight: Tensor, h_0: Tensor) -> tuple[Tensor, Tensor]:
+        h, c = h_0.unsqueeze(0).split(H, -1)
         out, (h, c) = core(x, (h.contiguous(), c.contiguous()))
         nats = F.binary_cross_entropy_with_logits(readout(out), y, reduction="none").mean(-1)
         return (nats * weight).sum(), torch.cat([h[0], c[0]], -1)
 
-    def tbptt() -> None:
-        nonlocal state
-        losses = []
-        for k in range(UPDATES):
-            part = slice(k * T, (k + 1) * T)
-            loss, leaving = loss_of(episode.x[part], episode.y[part], episode.weight[part], state)
-            loss.backward()
-            nn.utils.clip_grad_norm_(weights, CLIP)
-            adam.step()
-            adam.zero_grad()
-            state = leaving.detach()
-            losses.append(loss.detach())
-        torch.stack(losses).tolist()
+    @torch.no_grad()
+    def beyond(h_T: Tensor) -> Tensor:
+        return M(h_T.tanh())
 
-    def dni() -> None:
+    def error(network: nn.Linear, h: Tensor, target: Tensor) -> Tensor:
+        return (network(h.tanh()) - target).square().sum(-1).mean()
+
+    def truncated(h_0: Tensor, *window: Tensor) -> tuple[Tensor, Tensor]:
+        loss, h_T = unrolled(*window, h_0)
+        loss.backward()
+        return loss, h_T
+
+    def sg(h_0: Tensor, *window: Tensor) -> tuple[Tensor, Tensor]:
+        loss, h_T = unrolled(*window, h_0.requires_grad_())
+        h_T.backward(scale / B * beyond(h_T), retain_graph=True)
+        h_0.grad = None
+        loss.backward()
+        error(M, h_0.detach(), B * h_0.grad).backward()
+        return loss, h_T
+
+    def dni(h_0: Tensor, *window: Tensor) -> tuple[Tensor, Tensor]:
+        loss, h_T = unrolled(*window, h_0.requires_grad_())
+        torch.autograd.backward([loss, h_T], [None, scale / B * beyond(h_T)])
+        error(M, h_0.detach(), B * h_0.grad).backward()
+        return loss, h_T
+
+    def dni_aux(h_0: Tensor, *window: Tensor) -> tuple[Tensor, Tensor]:
+        loss, h_T = unrolled(*window, h_0.requires_grad_())
+        after = beyond(h_T)
+        total = loss + AUXILIARY * error(A, h_0, after)
+        torch.autograd.backward([total, h_T], [None, scale / B * after])
+        error(M, h_0.detach(), B * h_0.grad).backward()
+        return loss, h_T
+
+    filled = {"sg": sg, "dni": dni, "dni_aux": dni_aux}.get(trainer, truncated)
+
+    def loop() -> list[float]:
         nonlocal state
         losses = []
-        for k in range(UPDATES):
-            part, h_0 = slice(k * T, (k + 1) * T), state.requires_grad_()
-            loss, h_T = loss_of(episode.x[part], episode.y[part], episode.weight[part], h_0)
-            with torch.no_grad():
-                beyond = M(h_T.tanh())
-            torch.autograd.backward([loss, h_T], [None, SCALE / B * beyond])
-            assert h_0.grad is not None
-            target = B * h_0.grad
-            (M(h_0.detach().tanh()) - target).square().sum(-1).mean().backward()
-            nn.utils.clip_grad_norm_(weights, CLIP)
-            adam.step()
-            adam.zero_grad()
-            nn.utils.clip_grad_norm_(M.parameters(), OWN_CLIP)
-            sgd.step()
-            sgd.zero_grad()
+        for window in parts:
+            loss, h_T = filled(state, *window)
+            for optimiser, parameters, clip in moved:
+                nn.utils.clip_grad_norm_(parameters, clip)
+                optimiser.step()
+                optimiser.zero_grad()
             state = h_T.detach()
             losses.append(loss.detach())
-        torch.stack(losses).tolist()
+        return torch.stack(losses).tolist()
 
-    return {"tbptt": tbptt, "dni": dni}[trainer]
+    return loop
 
 
-def product(size: Size) -> dict[str, tuple[float, Contestant]]:
-    """The LSTM's matrix products, by layout: their FLOPs, and the product itself."""
-    H, B, T = size.hidden, size.batch, size.T
-    h, U, delta = torch.rand(B, H), torch.rand(4 * H, H), torch.rand(B, 4 * H)
-    all_h, deltas = torch.rand(T * B, H), torch.rand(T * B, 4 * H)
-    gates, d_h, d_U = torch.empty(B, 4 * H), torch.empty(B, H), torch.empty(4 * H, H)
-    linear = torch.ops.mkldnn._linear_pointwise
+@dataclass(frozen=True)
+class Product:
+    """A matrix product of the shapes in an update.
+
+    of: the trainers whose updates hold it
+    """
+
+    flops: int
+    run: Contestant
+    of: tuple[str, ...]
+
+
+def products(size: Size) -> dict[str, Product]:
+    """The products of the LSTM and of the synthesiser, by factors and layout."""
+    B, H, windowed, synthetic = size.batch, size.hidden, TRAINERS[1:], tuple(SCALE)
+
+    def mm(a: Tensor, b: Tensor, of: tuple[str, ...]) -> Product:
+        out = torch.empty(len(a), b.shape[1])
+        return Product(2 * a.numel() * b.shape[1], lambda: torch.mm(a, b, out=out), of)
+
+    def weights(timesteps: int, of: tuple[str, ...]) -> Product:
+        return mm(torch.rand(timesteps * B, 4 * H).t(), torch.rand(timesteps * B, H), of)
+
+    h, U, linear = torch.rand(B, H), torch.rand(4 * H, H), torch.ops.mkldnn._linear_pointwise
+    state, V = torch.rand(B, 2 * H), torch.rand(2 * H, 2 * H)
     return {
-        "mm, gates": (8 * B * H * H, lambda: torch.mm(h, U.t(), out=gates)),
-        "mm, state": (8 * B * H * H, lambda: torch.mm(delta, U, out=d_h)),
-        "mm, weights": (8 * T * B * H * H, lambda: torch.mm(deltas.t(), all_h, out=d_U)),
-        "linear, gates": (8 * B * H * H, lambda: linear(h, U, None, "none", [], "")),
+        "gates": mm(h, U.t(), TRAINERS),
+        "gates, linear": Product(
+            8 * B * H * H, lambda: linear(h, U, None, "none", [], ""), TRAINERS
+        ),
+        "state": mm(torch.rand(B, 4 * H), U, TRAINERS),
+        "weights over a window": weights(size.T, windowed),
+        "weights over the stretch": weights(UPDATES * size.T, ("bptt",)),
+        "synthesiser": mm(state, V.t(), synthetic),
+        "synthesiser's weights": mm(torch.rand(B, 2 * H).t(), state, synthetic),
     }

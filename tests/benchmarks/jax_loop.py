@@ -2,67 +2,69 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
+from torch import Tensor
 
+from harness.episode import Episode
+from harness.run import Run
 from tests.benchmarks.contestants import (
+    AUXILIARY,
     CLIP,
-    D_IN,
-    D_OUT,
     LR,
     OWN_CLIP,
     OWN_LR,
     SCALE,
-    UPDATES,
-    Contestant,
-    Size,
-    data,
+    windows,
 )  # fmt: skip
 
 Tree = dict[str, Any]
 
 
-def contestant(trainer: str, size: Size, unroll: int) -> Contestant:
-    """UPDATES updates of tbptt or dni. unroll: timesteps of the scan in one iteration."""
-    H, B, T = size.hidden, size.batch, size.T
-    rng, episode = np.random.default_rng(0), data(size)
-
-    def uniform(*shape: int) -> Any:
-        return jnp.asarray(rng.uniform(-1, 1, shape) / H**0.5, dtype=jnp.float32)
-
+def contestant(run: Run, episode: Episode, unrolled: bool) -> Callable[[], list[float]]:
+    """The updates of `run`'s trainer, from its weights. unrolled: the window in one piece."""
+    trainer = run.spec.trainer.partition("(")[0]
+    model, cell = run.model, run.model.core
     weights = {
-        "W": uniform(4 * H, D_IN), "U": uniform(4 * H, H), "b_x": uniform(4 * H),
-        "b_h": uniform(4 * H), "V": uniform(D_OUT, H), "b": uniform(D_OUT),
+        "W": _copy(cell.weight_ih_l0), "U": _copy(cell.weight_hh_l0), "b_x": _copy(cell.bias_ih_l0),
+        "b_h": _copy(cell.bias_hh_l0), "V": _copy(model.readout.weight),
+        "b": _copy(model.readout.bias),
     }  # fmt: skip
-    M = {"V": jnp.zeros((2 * H, 2 * H)), "b": jnp.zeros(2 * H)}
-    zeros = {name: jnp.zeros_like(weight) for name, weight in weights.items()}
-    state = (weights, M, zeros, dict(zeros), jnp.zeros(()), jnp.zeros((B, 2 * H)))
-    state = jax.tree.map(jnp.copy, state)  # donated buffers must not be shared
-    update = jax.jit(
-        partial(_update, H=H, dni=trainer == "dni", unroll=unroll), donate_argnums=(0,)
-    )
-    parts = [slice(k * T, (k + 1) * T) for k in range(UPDATES)]
-    x, y, w = (
-        [jnp.asarray(tensor[part].numpy()) for part in parts]
-        for tensor in (episode.x, episode.y, episode.weight)
-    )
+    own = {}
+    if trainer in SCALE:
+        own["M"] = _linear(run.trainer.synthesiser[-1])
+    if trainer == "dni_aux":
+        own["A"] = _linear(run.trainer.auxiliary[-1])
+    m, v = (jax.tree.map(jnp.zeros_like, weights) for _ in range(2))
+    state = (weights, own, m, v, jnp.zeros(()), jnp.zeros((episode.batch, model.d_state)))
+    parts = [tuple(map(_copy, window)) for window in windows(run, episode)]
+    unroll = len(parts[0][0]) if unrolled else 1
+    update = jax.jit(partial(_update, trainer=trainer, unroll=unroll), donate_argnums=(0,))
 
-    def run() -> list[float]:
+    def loop() -> list[float]:
         nonlocal state
         losses = []
-        for k in range(UPDATES):
-            state, loss = update(state, x[k], y[k], w[k])
+        for window in parts:
+            state, loss = update(state, *window)
             losses.append(loss)
         return [float(loss) for loss in losses]
 
-    return run
+    return loop
 
 
-def _unrolled(p: Tree, h_0: Any, x: Any, y: Any, w: Any, H: int, unroll: int) -> tuple[Any, Any]:
+def _copy(tensor: Tensor) -> Any:
+    return jnp.array(tensor.detach().numpy(), copy=True)  # donated: it must not be torch's memory
+
+
+def _linear(network: Any) -> Tree:
+    return {"V": _copy(network.weight), "b": _copy(network.bias)}
+
+
+def _unrolled(p: Tree, h_0: Any, x: Any, y: Any, w: Any, unroll: int) -> tuple[Any, Any]:
     def cell(carry: tuple[Any, Any], from_x: Any) -> tuple[tuple[Any, Any], Any]:
         h, c = carry
         i, f, g, o = jnp.split(from_x + h @ p["U"].T, 4, -1)
@@ -70,45 +72,47 @@ def _unrolled(p: Tree, h_0: Any, x: Any, y: Any, w: Any, H: int, unroll: int) ->
         h = jax.nn.sigmoid(o) * jnp.tanh(c)
         return (h, c), h
 
-    entering = (h_0[:, :H], h_0[:, H:])
     from_x = x @ p["W"].T + p["b_x"] + p["b_h"]
-    (h, c), out = jax.lax.scan(cell, entering, from_x, unroll=unroll)
+    (h, c), out = jax.lax.scan(cell, tuple(jnp.split(h_0, 2, -1)), from_x, unroll=unroll)
     z = out @ p["V"].T + p["b"]
     nats = (jnp.maximum(z, 0) - z * y + jnp.log1p(jnp.exp(-jnp.abs(z)))).mean(-1)
     return (nats * w).sum(), jnp.concatenate([h, c], -1)
 
 
-def _synthetic(M: Tree, state: Any) -> Any:
-    return jnp.tanh(state) @ M["V"].T + M["b"]
+def _synthetic(network: Tree, state: Any) -> Any:
+    return jnp.tanh(state) @ network["V"].T + network["b"]
+
+
+def _error(network: Tree, state: Any, target: Any) -> Any:
+    return jnp.square(_synthetic(network, state) - target).sum(-1).mean()
 
 
 def _clipped(gradient: Tree, at: float) -> Tree:
-    norm = jnp.sqrt(sum(jnp.sum(g * g) for g in gradient.values()))
-    return {name: g * jnp.minimum(1.0, at / (norm + 1e-6)) for name, g in gradient.items()}
+    norm = jnp.sqrt(sum(jnp.sum(g * g) for g in jax.tree.leaves(gradient)))
+    return jax.tree.map(lambda g: g * jnp.minimum(1.0, at / (norm + 1e-6)), gradient)
 
 
 def _update(
-    state: tuple[Any, ...], x: Any, y: Any, w: Any, *, H: int, dni: bool, unroll: int
+    state: tuple[Any, ...], x: Any, y: Any, w: Any, *, trainer: str, unroll: int
 ) -> tuple[tuple[Any, ...], Any]:
-    p, M, m, v, t, h_0 = state
+    p, own, m, v, t, h_0 = state
     B = len(h_0)
-
-    def total(p: Tree, h_0: Any) -> tuple[Any, tuple[Any, Any]]:
-        loss, h_T = _unrolled(p, h_0, x, y, w, H, unroll)
-        if not dni:
-            return loss, (loss, h_T)
-        beyond = jax.lax.stop_gradient(_synthetic(M, h_T))
-        return loss + SCALE / B * (beyond * h_T).sum(), (loss, h_T)
-
-    def error(M: Tree, target: Any) -> Any:
-        return jnp.square(_synthetic(M, h_0) - target).sum(-1).mean()
-
-    if dni:
-        (g, g_0), (loss, h_T) = jax.grad(total, argnums=(0, 1), has_aux=True)(p, h_0)
-        own = _clipped(jax.grad(error)(M, B * g_0), OWN_CLIP)
-        M = {name: M[name] - OWN_LR * own[name] for name in M}
+    (loss, h_T), back = jax.vjp(lambda p, h_0: _unrolled(p, h_0, x, y, w, unroll), p, h_0)
+    one, nothing = jnp.ones(()), jnp.zeros_like(h_T)
+    if trainer in SCALE:
+        beyond, own_g = _synthetic(own["M"], h_T), {}
+        g, g_0 = back((one, SCALE[trainer] / B * beyond))
+        if trainer == "sg":
+            _, g_0 = back((one, nothing))
+        if trainer == "dni_aux":
+            own_g["A"], from_A = jax.grad(
+                lambda A, h_0: AUXILIARY * _error(A, h_0, beyond), argnums=(0, 1)
+            )(own["A"], h_0)
+            g_0 = g_0 + from_A
+        own_g["M"] = jax.grad(_error)(own["M"], h_0, B * g_0)
+        own = jax.tree.map(lambda each, d: each - OWN_LR * d, own, _clipped(own_g, OWN_CLIP))
     else:
-        g, (loss, h_T) = jax.grad(total, has_aux=True)(p, h_0)
+        g, _ = back((one, nothing))
     g, t = _clipped(g, CLIP), t + 1
     m = {name: 0.9 * m[name] + 0.1 * g[name] for name in p}
     v = {name: 0.999 * v[name] + 0.001 * g[name] ** 2 for name in p}
@@ -116,4 +120,4 @@ def _update(
         name: p[name] - LR / (1 - 0.9**t) * m[name] / (jnp.sqrt(v[name] / (1 - 0.999**t)) + 1e-8)
         for name in p
     }
-    return (p, M, m, v, t, h_T), loss
+    return (p, own, m, v, t, h_T), loss

@@ -2,94 +2,111 @@
 
     python -m tests.benchmarks.turns --out results/speed
 
-Ratios are taken within a turn, and stand with the interval of their median over turns.
+A lap is a stretch of UPDATES windows, of which `bptt` makes one update and every other trainer one
+a window. Every turn has an order of its own, so that no contestant always follows the same one.
+Ratios are taken within a turn, and stand with the interval of their median over turns. Where one
+of several counts, a way to run JAX, a layout of the products, it is the one of the lowest median.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import random
 import time
+from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
 from pathlib import Path
+from statistics import median
 from typing import Any
 
-TRAINERS = ("tbptt", "dni")
+JAX = {"JAX, scan": False, "JAX, unrolled": True} if find_spec("jax") else {}
+"""A loop over the window, and the window in one piece."""
+SECONDS = 0.15
+Key = tuple[str, str]
 
 
-def measure(turns: int) -> list[dict[str, Any]]:
+def measure(turns: int) -> Iterator[dict[str, Any]]:
     """A row for every size, trainer and contestant."""
+    import torch
+
+    from tests.benchmarks.contestants import SIZES
+
+    torch.set_num_threads(1)
+    for size in SIZES:
+        yield from _rows(size, turns)
+
+
+def _rows(size: Any, turns: int) -> Iterator[dict[str, Any]]:
     import torch
 
     from harness.environment import describe
     from harness.statistics import interval
     from tests.benchmarks import contestants
 
-    torch.set_num_threads(1)
-    where = describe(torch.device("cpu"))
-    rows = []
-    for size in contestants.SIZES:
-        runs: dict[tuple[str, str], contestants.Contestant] = {}
-        for trainer in TRAINERS:
-            runs[trainer, "bare loop"] = contestants.bare(trainer, size)
-            for engine in ("eager", "compiled"):
-                runs[trainer, engine] = contestants.harness(trainer, size, engine)
-            for unroll in _unrolls(size.T):
-                from tests.benchmarks import jax_loop
+    if JAX:
+        from tests.benchmarks import jax_loop
 
-                name = f"JAX, scan of {unroll}"
-                runs[trainer, name] = jax_loop.contestant(trainer, size, unroll)
-        products = contestants.product(size)
-        laps: dict[tuple[str, str], list[float]] = {key: [] for key in runs}
-        rates: list[float] = []
-        for turn in range(turns + 1):
-            for key, run in runs.items():
-                lap = _lap(run) / contestants.UPDATES
-                if turn:  # the first is untimed: it compiles
-                    laps[key].append(lap)
-            if turn:
-                rates.append(max(flops / _lap(run) for flops, run in products.values()))
-        for (trainer, name), times in laps.items():
-            arithmetic = contestants.flops(trainer, size) / contestants.UPDATES
+    where = describe(torch.device("cpu"))
+    products, data = contestants.products(size), contestants.data(size)
+    runs = {trainer: contestants.run_of(trainer, size) for trainer in contestants.TRAINERS}
+    flops = {trainer: run.cost(data).flops for trainer, run in runs.items()}
+    calls: dict[Key, Any] = {("product", name): product.run for name, product in products.items()}
+    for trainer, run in runs.items():
+        calls[trainer, "bare loop"] = contestants.bare(run, data)
+        for name, unrolled in JAX.items():
+            calls[trainer, name] = jax_loop.contestant(run, data, unrolled)
+        calls[trainer, "eager"] = contestants.harness(run, data)
+        compiled = contestants.run_of(trainer, size, "compiled")
+        calls[trainer, "compiled"] = contestants.harness(compiled, data)
+    laps = _laps(calls, turns)
+    for trainer, run in runs.items():
+        own = {name: laps[who, name] for who, name in laps if who == trainer}
+        floor = _quickest(
+            [flops[trainer] / product.flops * lap for lap in laps["product", name]]
+            for name, product in products.items()
+            if trainer in product.of
+        )
+        updates = len(list(run.trainer.updates(data)))
+        for name, times in own.items():
             row: dict[str, Any] = {
-                "size": str(size), "trainer": trainer, "contestant": name,
-                "milliseconds": 1e3 * interval(times).centre, "turns": turns,
-                "gflop": arithmetic / 1e9, "best_gflop_per_second": interval(rates).centre / 1e9,
+                "size": str(size), "trainer": trainer, "contestant": name, "turns": turns,
+                "updates": updates, "milliseconds": 1e3 * median(times) / updates,
+                "gflop": flops[trainer] / updates / 1e9,
+                "best_gflop_per_second": flops[trainer] / median(floor) / 1e9,
             }  # fmt: skip
-            against = {
-                "bare": laps[trainer, "bare loop"],
-                "tbptt": laps["tbptt", name],
-                "floor": [arithmetic / rate for rate in rates],
-            }
-            if any("JAX" in each for _, each in laps):
-                jaxes = [laps[key] for key in laps if key[0] == trainer and "JAX" in key[1]]
-                against["jax"] = [min(turn) for turn in zip(*jaxes, strict=True)]
+            against = {"bare": own["bare loop"], "floor": floor, "tbptt": laps["tbptt", name]}
+            if JAX:
+                against["jax"] = _quickest(own[each] for each in JAX)
             for other, theirs in against.items():
                 ratio = interval([mine / its for mine, its in zip(times, theirs, strict=True)])
                 row |= {f"over_{other}": ratio.centre, f"over_{other}_low": ratio.low,
                         f"over_{other}_high": ratio.high}  # fmt: skip
-            rows.append(row | {name: where[name] for name in ("processor", "torch", "commit")})
-    return rows
+            yield row | {name: where[name] for name in ("processor", "torch", "commit")}
 
 
-def _unrolls(T: int) -> tuple[int, ...]:
-    """Of JAX, where it is: a loop, and the window in one piece; the faster counts."""
-    try:
-        import jax  # noqa: F401
-    except ImportError:
-        return ()
-    return (1, T)
+def _laps(calls: dict[Key, Any], turns: int) -> dict[Key, list[float]]:
+    """Seconds of a lap of each, a value a turn."""
+    laps: dict[Key, list[float]] = {key: [] for key in calls}
+    for turn in range(turns + 1):
+        for key in random.Random(turn).sample(list(calls), len(calls)):
+            lap = _lap(calls[key])
+            if turn:  # the first is untimed: it compiles
+                laps[key].append(lap)
+    return laps
 
 
-SECONDS = 0.15
-
-
-def _lap(run: Any) -> float:
-    """Seconds of one call, the mean of as many as fill a lap."""
+def _lap(call: Any) -> float:
+    """Seconds of one call, the mean of as many as fill SECONDS."""
     count, began = 0, time.perf_counter()
     while (spent := time.perf_counter() - began) < SECONDS or not count:
-        run()
+        call()
         count += 1
     return spent / count
+
+
+def _quickest(options: Any) -> Sequence[float]:
+    return min(options, key=median)
 
 
 def main() -> None:
@@ -107,6 +124,8 @@ def main() -> None:
     asked.out.mkdir(parents=True, exist_ok=True)
     table.to_csv(asked.out / "updates.csv", index=False, float_format="%.5g")
     print(said(table))
+    if not JAX:
+        print("without JAX, which is not installed: pip install 'sgbench[bench]'")
     draw(table, asked.out)
 
 
@@ -114,45 +133,61 @@ def said(table: Any) -> str:
     """The table as text, ratios with their intervals."""
     lines = []
     others = [name for name in ("bare", "jax", "floor", "tbptt") if f"over_{name}" in table]
-    for size, rows in table.groupby("size", sort=False):
-        rate = rows.best_gflop_per_second.iloc[0]
-        lines.append(f"LSTM / batch / T: {size}; best product {rate:.0f} GFLOP/s")
-        lines.append(f"{'':28}{'ms':>8}" + "".join(f"{'over ' + name:>22}" for name in others))
-        for row in rows.to_dict("records"):
-            ratios = [
-                f"{row[f'over_{n}']:.2f} [{row[f'over_{n}_low']:.2f}, {row[f'over_{n}_high']:.2f}]"
-                for n in others
-            ]
-            name = f"{row['trainer']}, {row['contestant']}"
-            lines.append(
-                f"{name:28}{row['milliseconds']:8.3f}" + "".join(f"{r:>22}" for r in ratios)
-            )
+    for size, sized in table.groupby("size", sort=False):
+        many = sized.updates.max()
+        lines.append(f"LSTM / batch / T: {size}; ms an update, which for bptt is {many} windows")
+        lines.append(f"{'':24}{'ms':>9}" + "".join(f"{'over ' + name:>22}" for name in others))
+        for trainer, rows in sized.groupby("trainer", sort=False):
+            for row in rows.to_dict("records"):
+                name = f"{trainer}, {row['contestant']}"
+                ratios = [_ratio(row, f"over_{other}") for other in others]
+                lines.append(
+                    f"{name:24}{row['milliseconds']:9.3f}" + "".join(f"{r:>22}" for r in ratios)
+                )
+            gflop, rate = rows.gflop.iloc[0], rows.best_gflop_per_second.iloc[0]
+            floor = f"{trainer}, {gflop:.3g} GFLOP"
+            lines.append(f"{floor:24}{1e3 * gflop / rate:9.3f}  at {rate:.0f} GFLOP/s")
         lines.append("")
     return "\n".join(lines)
 
 
+def _ratio(row: dict[str, Any], name: str) -> str:
+    return f"{row[name]:.2f} [{row[f'{name}_low']:.2f}, {row[f'{name}_high']:.2f}]"
+
+
+COLOURS = {  # colour-blind safe
+    "bare loop": "#999999", "eager": "#0072b2", "compiled": "#d55e00", "JAX, the faster": "#009e73",
+}  # fmt: skip
+
+
 def draw(table: Any, folder: Path) -> None:
-    """Milliseconds an update, a panel a size; the floor as a line."""
+    """Milliseconds a window, a panel a size, a group a trainer; the floor as a line across it."""
     from matplotlib.figure import Figure
 
-    sizes = list(dict.fromkeys(table["size"]))
-    drawing = Figure(figsize=(4 * len(sizes), 3.4), layout="constrained")
-    for axes, size in zip(drawing.subplots(1, len(sizes)), sizes, strict=True):
-        rows = table[table["size"] == size]
-        names = list(dict.fromkeys(rows.contestant))
-        for at, trainer in enumerate(TRAINERS):
-            own = rows[rows.trainer == trainer].set_index("contestant").loc[names]
-            places = [k + 0.4 * at - 0.2 for k in range(len(names))]
-            axes.barh(places, own.milliseconds, height=0.36, label=trainer, color=f"C{at}")
-            floor = (own.gflop / own.best_gflop_per_second * 1e3).iloc[0]
-            axes.axvline(floor, color=f"C{at}", linestyle=":", label=f"{trainer}: arithmetic alone")
-        axes.set_yticks(range(len(names)), names)
-        axes.set(title=f"LSTM {size}", xlabel="milliseconds an update")
-        axes.invert_yaxis()
-        axes.margins(x=0.1)
-    drawing.axes[0].legend(fontsize=7, loc="lower right")  # where the bars are short
-    for kind in ("svg", "png"):
-        drawing.savefig(folder / f"updates.{kind}", dpi=150)
+    from harness.figure import save
+
+    sizes, trainers = table["size"].unique(), list(table.trainer.unique())
+    shown = table.replace({"contestant": dict.fromkeys(JAX, "JAX, the faster")})
+    shown = shown.sort_values("milliseconds").drop_duplicates(["size", "trainer", "contestant"])
+    names = [name for name in COLOURS if name in set(shown.contestant)]
+    drawing = Figure(figsize=(4 * len(sizes), 4.8), layout="constrained")
+    panels = drawing.subplots(1, len(sizes), sharey=True)
+    for axes, size in zip(panels, sizes, strict=True):
+        rows = shown[shown["size"] == size]
+        windows = rows.updates.max()
+        for k, name in enumerate(names):
+            own = rows[rows.contestant == name].set_index("trainer").loc[trainers]
+            places = [at + 0.2 * (k - (len(names) - 1) / 2) for at in range(len(trainers))]
+            milliseconds = own.milliseconds * own.updates / windows
+            axes.barh(places, milliseconds, 0.2, label=name, color=COLOURS[name])
+        floor = own.gflop / own.best_gflop_per_second * 1e3 * own.updates / windows
+        at = range(len(trainers))
+        axes.vlines(floor, [k - 0.45 for k in at], [k + 0.45 for k in at], "black", label="floor")
+        axes.set_yticks(at, trainers)
+        axes.set(title=f"LSTM {size}", xlabel="milliseconds a window")
+    panels[0].invert_yaxis()
+    drawing.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
+    save(drawing, folder, "updates")
 
 
 if __name__ == "__main__":
