@@ -14,43 +14,59 @@ import torch
 from torch import Tensor
 
 from harness.cost import Meter
-from harness.engine import Engine, pays
+from harness.engine import Eager, Engine, pays
 from harness.episode import Episode
 from harness.optimiser import Update
-from harness.traced import Call, Compiler, Traced, as_traced, built, inductor, of_all
+from harness.traced import (
+    Call,
+    Compiler,
+    Traced,
+    as_traced,
+    built,
+    inductor,
+    of_all,
+    plain,
+    untraceable,
+)  # fmt: skip
 from harness.trainer import Trainer
 
 R = TypeVar("R")
 
 
 class Stacked(Engine):
-    """One run's part in a stack."""
+    """One run's part in a stack; alone in its warm-up, whose episodes have lengths of their own."""
 
     def __init__(self, stack: Stack, trainer: Trainer, updates: Sequence[Update]) -> None:
         super().__init__(trainer, updates)
         self.traced = Traced(trainer, updates)
         self.parts: deque[tuple[Hashable, Episode]] = deque()  # that wait for their updates
+        self.episode: Episode | None = None
         self.losses: list[Tensor] = []
         self.training_seconds = 0.0
-        self._stack = stack
+        self._stack, self._alone = stack, Eager(trainer, updates)
 
     @property
     def name(self) -> str:  # type: ignore[override]
         return self._stack.name
 
-    def prepare(self, episode: Episode) -> None:
-        for part in self.trainer.updates(episode):
-            self._stack.wanted.setdefault(self.traced.key(part), (self, part, episode))
-
     def learn(self, episode: Episode) -> list[Tensor]:
-        self.parts.extend((self.traced.key(part), part) for part in self.trainer.updates(episode))
-        self._stack.wait_for(self)
+        if self.trainer.phase:
+            return self._alone.learn(episode)
+        parts = [(self.traced.key(part), part) for part in self.trainer.updates(episode)]
+        self.episode = episode
+        self.parts.extend(parts)
+        try:
+            self._stack.wait_for(self)
+        finally:
+            self.parts.clear()
         self.trainer.seen += episode.length
         losses, self.losses = self.losses, []
         return losses
 
     def timed(self, episode: Episode, meter: Meter) -> list[Tensor]:
         """learn(); on the clock is this run's share of the stack's seconds."""
+        if self.trainer.phase:
+            return self._alone.timed(episode, meter)
         before = self.training_seconds
         losses = self.learn(episode)
         meter.seconds += self.training_seconds - before
@@ -63,8 +79,8 @@ class Stack:
     A run that has an episode to learn waits. When all wait, the last to come makes one update of
     all after the other, until some run has learnt its episode and goes on. Every tensor of the
     stack has the runs as its first dimension; the weights of each run are a view of their part.
-    Where parts differ in kind, the runs that have the most frequent take an update, and the
-    others' weights stay as they are; so do those of a run that has ended.
+    Where parts differ in kind, the run that is most behind takes an update, with those that have
+    the same, and the others' weights stay as they are; so do those of a run that has ended.
     """
 
     def __init__(self, width: int, engine: str, timesteps: int) -> None:
@@ -78,9 +94,7 @@ class Stack:
         self._weights: list[Tensor] = []
         self._taking: dict[tuple[bool, ...], Tensor] = {}
         self._calls: dict[Hashable, Call] = {}
-        self.wanted: dict[Hashable, tuple[Stacked, Episode, Episode]] = {}
-        """Every kind of part: who met it first, the part, and its episode."""
-        self._broken: Exception | None = None
+        self._broken: BaseException | None = None
 
     @property
     def name(self) -> str:
@@ -88,7 +102,10 @@ class Stack:
         return "eager-stacked" if self._compiler in (None, as_traced) else "compiled-stacked"
 
     def together(self, runs: Sequence[Callable[[], R]]) -> list[R]:
-        """Call each run in a thread; return what each returned, or raise the first's error."""
+        """Call each run in a thread; return what each returned.
+
+        What a run raises ends the others, too, and is raised.
+        """
         with ThreadPoolExecutor(self._going) as threads:
             futures = [threads.submit(self._alone, run) for run in runs]
         return [future.result() for future in futures]
@@ -97,6 +114,9 @@ class Stack:
         with self._turn:
             try:
                 return run()
+            except BaseException as error:
+                self._broken = error
+                raise
             finally:
                 self._going -= 1
                 self._turn.notify_all()
@@ -110,14 +130,14 @@ class Stack:
     def wait_for(self, member: Stacked) -> None:
         """Let the others go until the member's parts had their updates."""
         while member.parts:
+            if self._broken:  # for every run, and with the same words
+                raise self._broken
             if sum(bool(each.parts) for each in self._joined) < self._going:
                 self._turn.wait()
                 continue
-            if self._broken:  # for every run, and with the same words
-                raise self._broken
             try:
                 self._advance()
-            except Exception as error:
+            except BaseException as error:
                 self._broken = error
                 raise
             self._turn.notify_all()
@@ -127,13 +147,15 @@ class Stack:
         """Make updates until a run has all of its own."""
         if not self._places:
             self._stack_weights()
-        for key in self.wanted.keys() - self._calls.keys():
-            self._calls[key] = self._built(*self.wanted[key])
         waiting = [each for each in self._places if each.parts]
+        for each in waiting:
+            for key, part in each.parts:
+                if key not in self._calls:
+                    self._calls[key] = self._built(each, part)
         made: Counter[Stacked] = Counter()
         with (meter := Meter(self._weights[0].device)):
             while all(each.parts for each in waiting):
-                key = Counter(each.parts[0][0] for each in waiting).most_common(1)[0][0]
+                key = min(waiting, key=lambda each: each.trainer.seen).parts[0][0]
                 active = [each for each in waiting if each.parts[0][0] == key]
                 self._update(self._calls[key], active)
                 made.update(active)
@@ -143,6 +165,9 @@ class Stack:
 
     def _stack_weights(self) -> None:
         self._places = [each for each in self._joined if each.parts]
+        first, *others = (plain(each.trainer) for each in self._places)
+        if any(other != first for other in others):
+            raise untraceable("a number of the trainer's or the model's differs from run to run")
         every = [each.traced.tensors() for each in self._places]
         for tensors in zip(*every, strict=True):
             whole = torch.stack([tensor.data for tensor in tensors])
@@ -168,26 +193,28 @@ class Stack:
         return [*(torch.stack(tensors) for tensors in zip(*rows, strict=True)),
                 self._taking[taking]]  # fmt: skip
 
-    def _built(self, member: Stacked, part: Episode, episode: Episode) -> Call:
+    def _built(self, member: Stacked, part: Episode) -> Call:
         """The update of a kind of part, off the clock."""
         began, width = time.perf_counter(), len(self._places)
-        compiler = self._compiler or as_traced
-        with torch.enable_grad():
-            member.traced.hold_to_its_word(episode)
-            if not self._compiler and not member.trainer.phase:  # a warm-up's lengths never return
+        episode = member.episode
+        assert episode is not None
+        member.traced.hold_to_its_word(episode)
+        if not self._compiler:
+            with torch.enable_grad():
                 pay = pays(member.trainer, episode, self._timesteps * width)
-                compiler = self._compiler = inductor if pay else as_traced
+            self._compiler = inductor if pay else as_traced
         data = [torch.stack([tensor] * width) for tensor in member.traced.data(part)]
         data.append(torch.ones(width, dtype=torch.bool, device=data[0].device))
         graph = of_all(member.traced.graph(part), self._weights, data)
         try:
-            call = built(graph, compiler, self._weights, data)
+            call = built(graph, self._compiler, self._weights, data)
         except Exception as error:
             if self._engine != "auto":
                 raise
             warnings.warn(f"not compiled: {str(error).partition(chr(10))[0]}", stacklevel=2)
             self._compiler = as_traced
             call = built(graph, as_traced, self._weights, data)
+        share = (time.perf_counter() - began) / width
         for each in self._places:
-            each.seconds += (time.perf_counter() - began) / width
+            each.seconds += share
         return call

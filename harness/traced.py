@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 from typing import TypeAlias, cast
@@ -58,6 +59,8 @@ class Traced:
         carried, self.trainer.model.written_out = self.trainer.carried, True
         try:
             return make_fx(self._update_of(part), tracing_mode="fake")(*inputs)
+        except Exception as error:
+            raise untraceable(str(error).partition("\n")[0]) from error
         finally:
             self.trainer.carried, self.trainer.model.written_out = carried, False
 
@@ -90,32 +93,56 @@ class Traced:
     def hold_to_its_word(self, episode: Episode) -> None:
         """TypeError where an update is not what its parts, the weights and the phase make it.
 
-        What Python counts would be fixed in the graph as it stood when that was traced.
+        What Python counts or draws would be fixed in the graph as it stood when that was traced.
         """
+        moved = {id(p) for update in self.updates for p in update.parameters}
+        for name, tensor in [*self.trainer.named_parameters(), *self.trainer.named_buffers()]:
+            if id(tensor) not in moved:
+                raise untraceable(f"no optimiser moves {name!r}")
         twin, later = self.trainer.twin(), self.trainer.twin()
         later.seen += 1_000_000_000
-        before = _plain(twin)
-        yields = len(twin(episode))
-        if _plain(twin) != before:
-            raise TypeError("cannot be compiled: gradients() keeps count of something")
+        before = plain(twin)
+        with torch.random.fork_rng(devices=[]):
+            numbers = torch.get_rng_state()
+            yields = len(twin(episode))
+            if not torch.equal(numbers, torch.get_rng_state()):
+                raise untraceable("gradients() draws random numbers")
+        if plain(twin) != before:
+            raise untraceable("gradients() keeps count of something")
         if later.phase == self.trainer.phase:
             later(episode)
             for a, b in zip(twin.parameters(), later.parameters(), strict=True):
                 if (a.grad is None) != (b.grad is None) or (
                     a.grad is not None and not torch.equal(a.grad, cast(Tensor, b.grad))
                 ):
-                    raise TypeError("cannot be compiled: gradients() depends on `seen`")
+                    raise untraceable("gradients() depends on `seen`")
         parts = len(list(self.trainer.updates(episode)))
         if yields != parts:
-            raise TypeError(
-                f"cannot be compiled: gradients() yields {yields} times for an episode of "
-                f"which updates() names {parts} parts"
+            raise untraceable(
+                f"gradients() yields {yields} times for an episode of which updates() names "
+                f"{parts} parts"
             )
 
 
-def _plain(trainer: Trainer) -> dict[str, object]:
-    """What a trainer keeps besides tensors and modules."""
-    return {k: v for k, v in vars(trainer).items() if isinstance(v, int | float | str)}
+def untraceable(why: str) -> TypeError:
+    """Of a trainer that `--engine compiled` and `--stack` cannot do."""
+    return TypeError(f"cannot be compiled or stacked: {why}")
+
+
+def plain(trainer: Trainer) -> dict[str, object]:
+    """What a trainer and its networks keep besides tensors, and besides what their owner counts."""
+    kept = {name: _frozen(vars(module)) for name, module in trainer.named_modules()}
+    own = {k: _frozen(v) for k, v in vars(trainer).items() if k not in ("seen", "carried")}
+    return {**kept, "": own}
+
+
+def _frozen(value: object) -> object:
+    """A value to compare with a later one: numbers, words, and what is made of them."""
+    if isinstance(value, dict):
+        return {key: _frozen(each) for key, each in value.items()}
+    if isinstance(value, list | tuple | set | deque):
+        return [_frozen(each) for each in value]
+    return value if isinstance(value, int | float | str) else type(value).__name__
 
 
 def of_all(
@@ -137,7 +164,10 @@ def of_all(
     from torch.fx.experimental.proxy_tensor import make_fx
 
     inputs = [tensor.clone() for tensor in (*weights, *data)]
-    return make_fx(torch.vmap(one, randomness="different"), tracing_mode="fake")(*inputs)
+    try:
+        return make_fx(torch.vmap(one), tracing_mode="fake")(*inputs)
+    except Exception as error:
+        raise untraceable(str(error).partition("\n")[0]) from error
 
 
 OPTIONS = {

@@ -173,12 +173,18 @@ class Copying(Task):
 
     def state_dict(self) -> dict[str, Any]:
         stream = self._stream
+        filled = int(stream.have.max()) if stream else 0
         return {
             "level": tuple(self.level),
             "solved": tuple(self.solved),
             "recent": self._recent,
             "stream": stream
-            and (tuple(stream.queue), stream.have, tuple(stream.level), stream.old),
+            and (
+                tuple(part[:filled].clone() for part in stream.queue),  # the next episode fills on
+                stream.have,
+                tuple(stream.level),
+                stream.old,
+            ),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:

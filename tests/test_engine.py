@@ -141,11 +141,18 @@ def count(trainer: Any) -> float:
     return float(trainer.scale)
 
 
+def count_in_a_list(trainer: Any) -> float:
+    trainer.model.counts = [*vars(trainer.model).get("counts", []), 1]
+    return float(len(trainer.model.counts))
+
+
 @pytest.mark.parametrize(
     ("scale", "said"),
     [
         (lambda trainer: 0.5 if trainer.seen < 100 else 1.0, "depends on `seen`"),
         (count, "keeps count"),
+        (count_in_a_list, "keeps count"),
+        (lambda trainer: float(torch.rand(())), "draws random numbers"),
     ],
 )
 def test_a_trainer_with_a_memory_of_its_own_is_refused(scale: Any, said: str) -> None:
@@ -162,6 +169,13 @@ def test_a_trainer_with_a_memory_of_its_own_is_refused(scale: Any, said: str) ->
         Compiled(trainer, updates_of(trainer), as_traced).prepare(
             random_episode(6, final=False, dtype=F64)
         )
+
+
+def test_a_tensor_that_no_optimiser_moves_is_refused() -> None:
+    trainer = make_trainer("tbptt(T=3)", make_model())
+    trainer.model.register_buffer("mean", torch.zeros(3))
+    with pytest.raises(TypeError, match=r"stacked: no optimiser moves 'model\.mean'$"):
+        Compiled(trainer, updates_of(trainer), as_traced).prepare(random_episode(6, dtype=F64))
 
 
 def test_an_engine_leaves_a_whole_run_the_same_to_rounding(registry: Registry) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
+from unittest import mock
 
 import pytest
 import torch
@@ -156,6 +158,105 @@ def test_a_run_that_raises_leaves_the_stack_and_the_others_go_on() -> None:
     assert all(map(torch.equal, left, trainers[1].parameters())), "an ended run's stay as they are"
 
 
+def test_seconds_are_shared_by_updates(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Second:
+        """A clock by which every advance takes a second."""
+
+        def __init__(self, device: torch.device) -> None:
+            advances.append(self)
+            self.seconds = 1.0
+
+        def __enter__(self) -> None: ...
+        def __exit__(self, *_: object) -> None: ...
+
+    advances: list[Second] = []
+    monkeypatch.setattr(stacked, "Meter", Second)
+    stack = Stack(2, "eager", 0)
+
+    def work(L: int) -> Stacked:
+        trainer = make_trainer("dni(T=3)", make_model())
+        engine = stack.join(trainer, updates_of(trainer))
+        for _ in range(2):
+            learn(engine, random_episode(L, fresh=False, final=False, dtype=F64))
+        return engine
+
+    short, long = stack.together([partial(work, 3), partial(work, 12)])
+    assert short.training_seconds + long.training_seconds == pytest.approx(len(advances))
+    assert short.training_seconds == pytest.approx(1.0), "half of each of two advances"
+    assert short.seconds == long.seconds > 0
+
+
+def test_runs_whose_numbers_differ_are_refused() -> None:
+    stack = Stack(2, "eager", 0)
+
+    def work(scale: float) -> None:
+        trainer = make_trainer(f"dni(T=3, scale={scale})", make_model())
+        learn(stack.join(trainer, updates_of(trainer)), random_episode(6, dtype=F64))
+
+    with pytest.raises(TypeError, match="differs from run to run"):
+        stack.together([partial(work, 0.5), partial(work, 0.25)])
+
+
+def test_an_error_that_a_run_lets_out_ends_the_others() -> None:
+    stack, made = Stack(2, "eager", 0), []
+
+    def work(number: int) -> None:
+        trainer = make_trainer("dni(T=3)", make_model())
+        engine = stack.join(trainer, updates_of(trainer))
+        for count in range(5):
+            if (number, count) == (0, 2):
+                raise OSError("the disk is full")
+            learn(engine, random_episode(6, final=False, dtype=F64))
+            made.append(number)
+
+    with pytest.raises(OSError, match="the disk is full"):
+        stack.together([partial(work, number) for number in range(2)])
+    assert made.count(1) < 5
+
+
+def test_a_run_that_fails_before_its_parts_are_told_is_out_of_the_stack() -> None:
+    stack = Stack(2, "eager", 0)
+
+    def work(fails: bool) -> int:
+        trainer = make_trainer("dni(T=3)", make_model())
+        engine = stack.join(trainer, updates_of(trainer))
+        episode = random_episode(6, final=False, dtype=F64)
+        engine.prepare(episode)
+        if fails:
+            windows = trainer.updates
+
+            def halfway(episode: Episode) -> Iterator[Episode]:
+                yield next(windows(episode))
+                raise RuntimeError("halfway")
+
+            trainer.updates = halfway  # type: ignore[method-assign]
+            with pytest.raises(RuntimeError, match="halfway"):
+                engine.learn(episode)
+            return 0
+        return len(engine.learn(episode))
+
+    assert stack.together([partial(work, True), partial(work, False)]) == [0, 2]
+
+
+def test_a_damaged_checkpoint_fails_its_own_run_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["run", "plain_copy(bits=2)", "tbptt(T=3)", "--model", "lstm(hidden=8)", "--batch", "4",
+             "--timesteps", "300", "--results", str(tmp_path), "--seeds", "3"]  # fmt: skip
+    store = Store(tmp_path)
+    store.create()
+    bad = spec_of(1, trainer="tbptt(T=3)")
+    with store.open(bad) as writer:
+        writer.append("run", {"id": bad.id, "spec": asdict(bad), "options": {}, "date": "2026"})
+    store.checkpoint(bad).write_bytes(b"junk")
+    with pytest.raises(SystemExit) as ended:
+        main([*asked, "--stack", "3"])
+    assert ended.value.code == 1
+    outcomes = {record.spec.seed: record.status for record in store.records()}
+    assert outcomes == {0: "complete", 1: "failed", 2: "complete"}
+    assert capsys.readouterr().err.count("is damaged") == 1
+
+
 def test_what_cannot_be_traced_fails_every_run_in_the_same_words() -> None:
     stack = Stack(2, "eager", 0)
 
@@ -166,7 +267,11 @@ def test_what_cannot_be_traced_fails_every_run_in_the_same_words() -> None:
             learn(stack.join(trainer, updates_of(trainer)), random_episode(6, dtype=F64))
         return str(error.value)
 
-    one, other = stack.together([work, work])
+    held = mock.patch.object(stacked.Traced, "hold_to_its_word", autospec=True,
+                             side_effect=stacked.Traced.hold_to_its_word)  # fmt: skip
+    with held as calls:
+        one, other = stack.together([work, work])
+    assert calls.call_count == 1
     assert one == other
     assert "gradients() yields 2 times" in one
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import math
 from dataclasses import replace
@@ -41,6 +42,19 @@ def stream(task: Task, batch: int, multiple: int, timesteps: int) -> Episode:
         for name in ("x", "y", "weight")
     )
     return Episode(x, y, (scored > 0).float())
+
+
+def test_what_a_stream_is_saved_as_does_not_change(registry: Registry) -> None:
+    task = make(registry, "plain_copy(bits=2)")
+    supply = task.episodes(3, rng(), 4)
+    next(supply)
+    state = task.state_dict()
+    before = copy.deepcopy(state)
+    for _ in range(5):
+        next(supply)
+    for held, then in zip(state["stream"][0], before["stream"][0], strict=True):
+        assert torch.equal(held, then)
+    assert len(held) == state["stream"][1].max(), "and holds no more than is filled"
 
 
 def test_plain_copy_asks_for_the_symbols_after_the_delimiter(registry: Registry) -> None:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from pebble import ProcessExpired, ProcessPool
+from torch.profiler import ProfilerActivity, profile
 
 from harness.bars import Bars, Report
 from harness.executors.reports import shown, watch_parent
@@ -165,6 +166,8 @@ def _work(specs: Sequence[RunSpec], conditions: Conditions) -> list[str]:
         return [_one(specs[0], conditions)]
     from harness.stacked import Stack
 
+    with profile(activities=[ProfilerActivity.CPU]):
+        pass  # its first use, off this thread, would be told of on stderr
     stack = Stack(len(specs), conditions.engine, specs[0].timesteps)
     return stack.together([partial(_one, spec, conditions, stack) for spec in specs])
 
@@ -174,7 +177,12 @@ def _one(spec: RunSpec, conditions: Conditions, stack: Stack | None = None) -> s
         with suppress(OSError, EOFError):  # who shows the bars may be gone; the run is not
             _worker["reports"].put((spec.id, timesteps, word))
 
+    registry, store = _worker["registry"], _worker["store"]
     try:
-        return record(spec, _worker["registry"], _worker["store"], report, conditions, stack)
+        return record(spec, registry, store, report, conditions, stack)
     except BusyError:
         return "busy"
+    except RecordingError:
+        raise
+    except (Exception, SystemExit) as error:  # before it began: its checkpoint, its scalars
+        return _failed(spec, store, registry, conditions, f"{type(error).__name__}: {error}")
