@@ -141,12 +141,12 @@ def conditions(function: F) -> F:
         click.option("--tensorboard", metavar="DIR", help="Folder for live scalars."),
         click.option("--again", is_flag=True, help="Make finished runs anew."),
         click.option("--limit", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS",
-                     help="Give a run up after so long, and go on with the others."),
+                     help="Give a run, or a stack, up after so long, and go on with the others."),
         click.option("--engine", default="eager", show_default=True,
                      help="eager, compiled, or auto: whichever is sooner done."),
         click.option("--stack", type=click.IntRange(min=1), default=1, show_default=True,
-                     metavar="N", help="Make N runs that differ in their seed alone as one, their "
-                     "weights stacked; for methods that unroll windows."),
+                     metavar="N", help="Make N runs that differ in their seed alone as one, in one "
+                     "process: sooner where models are small. For methods with windows."),
         click.option("--jobs", type=click.IntRange(min=1), metavar="N",
                      help="Processes, of one thread each [default: one a core]."),
     ):  # fmt: skip
