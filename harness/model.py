@@ -51,10 +51,9 @@ class Model(nn.Module, ABC):
         return self.readout.weight.new_zeros(batch, self.d_state)
 
     def _unpack(self, state: Tensor) -> list[Tensor]:
-        split = state.view(-1, self.layers, self.parts, self.hidden)
-        return [part.contiguous() for part in split.permute(2, 1, 0, 3).unbind()]
+        pieces = state.split(self.hidden, -1)
+        return [torch.stack(pieces[part :: self.parts]) for part in range(self.parts)]
 
     def _pack(self, parts: list[Tensor]) -> Tensor:
         # layer by layer, and in each layer part by part: [h1; c1; h2; c2]
-        from_layers = [part[layer] for layer in range(self.layers) for part in parts]
-        return torch.cat(from_layers, dim=-1)
+        return torch.cat(parts, -1).transpose(0, 1).flatten(1)

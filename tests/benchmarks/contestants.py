@@ -87,7 +87,7 @@ def bare(run: Run, episode: Episode) -> Callable[[], list[float]]:
             A = deepcopy(run.trainer.auxiliary[-1])
             own += A.parameters()
         moved.append((torch.optim.SGD(own, lr=OWN_LR, fused=True), own, OWN_CLIP))
-    parts = windows(run, episode)
+    T = run.trainer.T or episode.length
     state = torch.zeros(B, 2 * H)
 
     def unrolled(x: Tensor, y: Tensor, weight: Tensor, h_0: Tensor) -> tuple[Tensor, Tensor]:
@@ -135,8 +135,9 @@ def bare(run: Run, episode: Episode) -> Callable[[], list[float]]:
     def loop() -> list[float]:
         nonlocal state
         losses = []
-        for window in parts:
-            loss, h_T = filled(state, *window)
+        for start in range(0, episode.length, T):
+            part = slice(start, start + T)
+            loss, h_T = filled(state, episode.x[part], episode.y[part], episode.weight[part])
             for optimiser, parameters, clip in moved:
                 nn.utils.clip_grad_norm_(parameters, clip)
                 optimiser.step()
