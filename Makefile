@@ -18,9 +18,10 @@ lint: $(VENV)/.installed ## Check style, format and types.
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 
-bench: $(VENV)/.installed ## Time one update of every trainer, then all contestants in turns.
+bench: $(VENV)/.installed ## Time an update of every trainer, all contestants, whole commands.
 	$(VENV)/bin/python -m pytest tests/benchmarks --benchmark-enable
 	$(VENV)/bin/python -m tests.benchmarks.turns --out $(RESULTS)/speed
+	$(VENV)/bin/python -m tests.benchmarks.commands --out $(RESULTS)/speed
 
 $(VENV)/.installed: pyproject.toml .ci/constraints.txt
 	$(PYTHON) -m venv $(VENV)

@@ -62,6 +62,7 @@ def test_make_help_describes_every_target_in_a_line() -> None:
             [
                 "python -m pytest tests/benchmarks --benchmark-enable",
                 "python -m tests.benchmarks.turns --out results/local/speed",
+                "python -m tests.benchmarks.commands --out results/local/speed",
             ],
         ),
     ],
