@@ -27,7 +27,7 @@ from harness.traced import (
     of_all,
     plain,
     untraceable,
-)  # fmt: skip
+)
 from harness.trainer import Trainer
 
 R = TypeVar("R")

@@ -46,6 +46,19 @@ def pair(text: str, model: str) -> tuple[Eager, Trainer]:
     return Eager(first, updates_of(first)), second
 
 
+def hold_state(eager: Engine, other: Engine) -> None:
+    """What both have come to is the same: weights, moments, state, count."""
+    assert eager.trainer.seen == other.trainer.seen
+    close = {"rtol": 1e-7, "atol": 1e-10}
+    torch.testing.assert_close(other.trainer.carried, eager.trainer.carried, **close)
+    for (name, a), b in zip(
+        eager.trainer.named_parameters(), other.trainer.parameters(), strict=True
+    ):
+        torch.testing.assert_close(b, a, **close, msg=lambda m, name=name: f"{name}: {m}")
+    for mine, theirs in zip(eager.updates, other.updates, strict=True):
+        torch.testing.assert_close(theirs.moments(), mine.moments(), **close)
+
+
 def hold(eager: Engine, other: Engine) -> None:
     """Both train on episodes of all kinds; losses, weights, moments and state stay the same."""
     kinds = [
@@ -62,15 +75,7 @@ def hold(eager: Engine, other: Engine) -> None:
             torch.stack(other.learn(episode)), torch.stack(eager.learn(episode)),
             rtol=1e-9, atol=1e-12,
         )  # fmt: skip
-        assert eager.trainer.seen == other.trainer.seen
-        close = {"rtol": 1e-7, "atol": 1e-10}
-        torch.testing.assert_close(other.trainer.carried, eager.trainer.carried, **close)
-        for (name, a), b in zip(
-            eager.trainer.named_parameters(), other.trainer.parameters(), strict=True
-        ):
-            torch.testing.assert_close(b, a, **close, msg=lambda m, name=name: f"{name}: {m}")
-        for mine, theirs in zip(eager.updates, other.updates, strict=True):
-            torch.testing.assert_close(theirs.moments(), mine.moments(), **close)
+        hold_state(eager, other)
 
 
 @pytest.mark.parametrize("model", MODELS)

@@ -25,7 +25,7 @@ from harness.stacked import Stack, Stacked
 from harness.store import Store
 from tests.conftest import make_model, make_trainer, random_episode
 from tests.test_conformance import TRAINERS
-from tests.test_engine import F64, updates_of
+from tests.test_engine import F64, hold_state, updates_of
 
 KINDS = [(7, True, True), (6, True, False), (6, False, False), (4, False, True), (7, True, True)]
 
@@ -61,19 +61,11 @@ def test_each_run_of_a_stack_makes_its_own_updates(text: str, model: str) -> Non
         return engine, [torch.stack(learn(engine, episode)) for episode in fed[number]]
 
     ends = stack.together([partial(learnt, number) for number in range(3)])
-    close = {"rtol": 1e-7, "atol": 1e-10}
     for eager, given, (engine, losses) in zip(alone, fed, ends, strict=True):
         torch.testing.assert_close(
             losses, [torch.stack(eager.learn(e)) for e in given], rtol=1e-9, atol=1e-12
         )
-        assert engine.trainer.seen == eager.trainer.seen
-        torch.testing.assert_close(engine.trainer.carried, eager.trainer.carried, **close)
-        for (name, a), b in zip(
-            eager.trainer.named_parameters(), engine.trainer.parameters(), strict=True
-        ):
-            torch.testing.assert_close(b, a, **close, msg=lambda m, name=name: f"{name}: {m}")
-        for mine, theirs in zip(eager.updates, engine.updates, strict=True):
-            torch.testing.assert_close(theirs.moments(), mine.moments(), **close)
+        hold_state(eager, engine)
 
 
 def spec_of(seed: int, **fields: object) -> RunSpec:
