@@ -300,6 +300,7 @@ def test_stacks_are_even_and_of_methods_with_windows_alone(registry: Registry) -
     assert sorted(map(len, stacks)) == [1, 1, 1, 1, 1, 2, 3]
     assert sorted(spec.id for stack in stacks for spec in stack) == sorted(s.id for s in specs)
     assert all(len({spec.trainer for spec in stack}) == 1 for stack in stacks)
+    assert local._stacks(specs, registry, 1) == [[spec] for spec in specs], "in their order"
 
 
 def test_stacked_runs_are_recorded_each_by_itself(tmp_path: Path) -> None:

@@ -97,6 +97,7 @@ def run_all(
 def _stacks(specs: Sequence[RunSpec], registry: Registry, width: int) -> list[Sequence[RunSpec]]:
     """The runs in groups of at most `width` that differ in their seed alone, as even as can be.
 
+    In the order of the runs, so that what is stopped early has something of every setting.
     A method that unrolls whole episodes has no windows that would be of one length; it is alone.
     """
     alike: dict[RunSpec, list[RunSpec]] = {}
@@ -107,7 +108,7 @@ def _stacks(specs: Sequence[RunSpec], registry: Registry, width: int) -> list[Se
     for group in alike.values():
         count = -(-len(group) // width)
         stacks += [group[number::count] for number in range(count)]
-    return stacks
+    return sorted(stacks, key=lambda stack: specs.index(stack[0]))
 
 
 def _outcome(
