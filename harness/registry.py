@@ -14,9 +14,9 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
-from harness.call import Call
 from harness.check import unknown
-from harness.plugin import FOLDERS, class_in, imported, lacking
+from harness.names.call import Call
+from harness.names.plugin import FOLDERS, class_in, imported, lacking
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -7,8 +7,8 @@ import json
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from harness.call import Call, canonical
 from harness.check import at_least
+from harness.names.call import Call, canonical
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

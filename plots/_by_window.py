@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 from matplotlib.lines import Line2D
 
-from harness.pairs import by, name
+from harness.analysis.pairs import by, name
 from harness.store import Record, Row
 from plots import _shared
 

@@ -14,10 +14,10 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 
-from harness.figure import ordered, styles
+from harness.analysis.look import ordered, styles
+from harness.analysis.table import distinct
 from harness.spec import RunSpec
 from harness.store import Record, Row
-from harness.table import distinct
 
 PANEL = (5.2, 3.6)  # inches
 

@@ -8,8 +8,9 @@ from statistics import median
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 
-from harness.figure import Figure, ordered, styles
-from harness.pairs import by, levelled, name, setting, where
+from harness.analysis.look import ordered, styles
+from harness.analysis.pairs import by, levelled, name, setting, where
+from harness.figure import Figure
 from harness.registry import Registry
 from harness.spec import RunSpec
 from harness.store import Record

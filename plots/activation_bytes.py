@@ -7,12 +7,13 @@ from collections.abc import Sequence
 import pandas as pd
 from matplotlib.figure import Figure as Drawing
 
-from harness.figure import Figure, ordered, styles
+from harness.analysis.look import ordered, styles
+from harness.analysis.table import summary
+from harness.figure import Figure
 from harness.registry import Registry
 from harness.spec import RunSpec
 from harness.store import Record
 from harness.suites import quick
-from harness.table import summary
 from plots import _shared
 
 MEASURES = (

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure as Drawing
 
+from harness.analysis.pairs import by, name, task, tuned
 from harness.figure import Figure
-from harness.pairs import by, name, task, tuned
 from harness.registry import Registry
 from harness.spec import RunSpec
 from harness.store import Record

@@ -9,8 +9,9 @@ from typing import Any
 from matplotlib.figure import Figure as Drawing
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from harness.figure import Figure, ordered, styles
-from harness.performance import profiles
+from harness.analysis.look import ordered, styles
+from harness.analysis.performance import profiles
+from harness.figure import Figure
 from harness.registry import Registry
 from harness.spec import RunSpec
 from harness.store import Record

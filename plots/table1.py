@@ -8,14 +8,14 @@ from typing import NamedTuple
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 
+from harness.analysis.pairs import by, name, task, tuned
+from harness.analysis.table import summary
 from harness.figure import Figure
-from harness.pairs import by, name, task, tuned
 from harness.registry import Registry
 from harness.spec import RunSpec
 from harness.statistics import interval
 from harness.store import Record
 from harness.suites import table1_desk
-from harness.table import summary
 from plots import _shared
 
 

@@ -7,9 +7,10 @@ from statistics import mean
 
 from matplotlib.figure import Figure as Drawing
 
-from harness.call import Call
-from harness.figure import METHODS, Figure, styles
-from harness.pairs import by, name, task
+from harness.analysis.look import METHODS, styles
+from harness.analysis.pairs import by, name, task
+from harness.figure import Figure
+from harness.names.call import Call
 from harness.registry import Registry
 from harness.spec import RunSpec
 from harness.store import Record

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from harness.__main__ import main
-from harness.compare import Measure, contrasts, said, trainers
-from harness.performance import labels, profiles
+from harness.analysis.paired import Measure, contrasts, said, trainers
+from harness.analysis.performance import labels, profiles
 from harness.spec import RunSpec
 from harness.store import Record, Store
 

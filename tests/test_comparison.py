@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.comparison import comparison
+from harness.analysis.comparison import comparison
 from harness.spec import RunSpec
 from harness.store import Record
 

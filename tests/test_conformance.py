@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from harness.figure import save
-from harness.record import record
 from harness.registry import Registry
-from harness.run import Run
+from harness.runs.record import record
+from harness.runs.run import Run
 from harness.spec import RunSpec
 from harness.store import Store
 from tests.conftest import REGISTRY

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from harness.plugin import FOLDERS
+from harness.names.plugin import FOLDERS
 
 ROOT = Path(__file__).resolve().parent.parent
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import nn
 
-from harness.call import Call
-from harness.cost import HeldForBackward, Meter, gauge, peak_memory_bytes
+from harness.measure.cost import HeldForBackward, Meter, gauge, peak_memory_bytes
+from harness.names.call import Call
 from harness.registry import Registry
 from tests.conftest import random_episode, squared_error
 

@@ -8,13 +8,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from harness import compiled
-from harness.compiled import Compiled
-from harness.engine import Auto, Eager, Engine
+from harness.engines import compiled
+from harness.engines.base import Eager, Engine
+from harness.engines.choice import Auto
+from harness.engines.compiled import Compiled
 from harness.episode import Episode
 from harness.optimiser import Optimiser
 from harness.registry import Registry
-from harness.run import Run
+from harness.runs.run import Run
 from harness.spec import RunSpec
 from harness.trainer import Trainer
 from tests.conftest import D_IN, excite, make_model, make_trainer, random_episode

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from harness.episode import Episode
 from harness.model import Model
 from harness.registry import Registry
-from harness.run import Run
+from harness.runs.run import Run
 from harness.spec import RunSpec
 from harness.trainer import Trainer
 from tests.conftest import (
@@ -376,7 +376,7 @@ def test_7_a_restored_run_goes_on_bit_for_bit(task: str, trainer: str, registry:
 
 
 def test_probe_of_an_oracle_finds_no_fault(registry: Registry) -> None:
-    from harness.probe import probe
+    from harness.measure.probe import probe
 
     model = make_model()
     episode = random_episode(7, fresh=False, dtype=F64)
@@ -397,7 +397,7 @@ def test_probe_of_an_oracle_finds_no_fault(registry: Registry) -> None:
 
 def test_probe_against_gradients_taken_one_by_one(registry: Registry) -> None:
     """The reach, and what is missing and added, written out apart from the probe."""
-    from harness.probe import probe
+    from harness.measure.probe import probe
 
     model = make_model()
     episode = random_episode(6, fresh=False, dtype=F64)
@@ -429,7 +429,7 @@ def test_probe_against_gradients_taken_one_by_one(registry: Registry) -> None:
 
 
 def test_probe_of_truncation_adds_nothing_and_of_bptt_reaches_every_timestep() -> None:
-    from harness.probe import probe
+    from harness.measure.probe import probe
 
     model = make_model()
     episode = random_episode(6, dtype=F64)

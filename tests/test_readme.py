@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 
 from harness.__main__ import main
+from harness.analysis.table import COLUMNS, table
 from harness.cli import sgbench
 from harness.registry import Registry
 from harness.store import Store
-from harness.table import COLUMNS, table
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -26,7 +26,7 @@ def blocks(language: str) -> list[str]:
 
 
 def test_the_tree_names_every_file_and_no_other() -> None:
-    tree = next(block for block in blocks("") if block.startswith("harness/\n"))
+    tree = next(block for block in blocks("") if block.startswith("harness/ "))
     named = set(re.findall(r"\w+\.py", tree))
     there = {
         path.name
@@ -120,7 +120,7 @@ def test_the_verdicts_in_the_readme_are_those_of_the_recorded_runs(
 )
 def test_tables_in_the_documents_are_those_of_the_recorded_runs(folder: str, page: str) -> None:
     """Every cell comes out of the records again."""
-    from harness.comparison import comparison
+    from harness.analysis.comparison import comparison
 
     printed = comparison(Store(ROOT / "results" / folder).records())
     for line in printed.splitlines():

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.call import Call, canonical
-from harness.plugin import FOLDERS
+from harness.names.call import Call, canonical
+from harness.names.plugin import FOLDERS
 from harness.registry import Registry
 from harness.spec import RunSpec
 from harness.statistics import interval

@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 
 from harness.__main__ import main
-from harness.charts import as_json, charts
-from harness.comparison import COLUMNS, sections
+from harness.analysis.comparison import COLUMNS, sections
 from harness.registry import Registry
-from harness.report import folders
+from harness.report.charts import as_json, charts
+from harness.report.page import folders
 from harness.spec import RunSpec
 from harness.store import Store
 
@@ -267,7 +267,7 @@ def test_bad_input_is_one_line_and_exit_code_2(
 def test_a_report_needs_no_torch(folder: Path, tmp_path: Path) -> None:
     program = (
         "import sys\n"
-        "from harness.report import folders, render\n"
+        "from harness.report.page import folders, render\n"
         f"assert '<table' in render(folders([{str(folder)!r}]), [])\n"
         "assert not {'torch', 'pandas', 'matplotlib'} & set(sys.modules)"
     )

@@ -11,7 +11,7 @@ import torch
 from harness.episode import Episode
 from harness.optimiser import Optimiser
 from harness.registry import Registry
-from harness.run import Run, evaluate
+from harness.runs.run import Run, evaluate
 from harness.spec import RunSpec
 
 SMALL = RunSpec(

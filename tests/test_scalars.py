@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from harness import scalars
 from harness.registry import Registry
-from harness.run import Run
-from harness.scalars import Scalars, subfolder
+from harness.runs import scalars
+from harness.runs.run import Run
+from harness.runs.scalars import Scalars, subfolder
 from harness.spec import RunSpec
 from harness.store import RecordingError, Row
 
@@ -100,7 +100,7 @@ def test_a_row_is_there_as_soon_as_it_is_appended(tmp_path: Path) -> None:
 @needs_tensorboard
 def test_what_was_shown_survives_a_kill(tmp_path: Path) -> None:
     program = (
-        "import os, signal, sys; from harness.scalars import Scalars; "
+        "import os, signal, sys; from harness.runs.scalars import Scalars; "
         "from tests.test_scalars import SPEC, curve\n"
         "shown = Scalars(sys.argv[1], SPEC); shown.append('run', {})\n"
         "for at in (10, 20): shown.append('curve', curve(at, 0.5))\n"

@@ -12,16 +12,17 @@ import pytest
 import torch
 from torch import Tensor
 
-from harness import checkpoint, stacked
 from harness.__main__ import main
-from harness.engine import Eager
+from harness.engines import stacked
+from harness.engines.base import Eager
+from harness.engines.replayed import Replayed
+from harness.engines.stacked import Stack, Stacked
 from harness.episode import Episode
 from harness.executors import local
 from harness.registry import Registry
-from harness.replayed import Replayed
-from harness.run import Run
+from harness.runs import checkpoint
+from harness.runs.run import Run
 from harness.spec import RunSpec
-from harness.stacked import Stack, Stacked
 from harness.store import Store
 from tests.conftest import make_model, make_trainer, random_episode
 from tests.test_conformance import TRAINERS

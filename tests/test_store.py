@@ -13,14 +13,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from harness import checkpoint
+from harness.analysis.table import COLUMNS, curves, summary, table
 from harness.episode import Episode
-from harness.record import fail, record
 from harness.registry import Registry
-from harness.run import Run
+from harness.runs import checkpoint
+from harness.runs.record import fail, record
+from harness.runs.run import Run
 from harness.spec import Conditions, RunSpec
 from harness.store import Record, Store
-from harness.table import COLUMNS, curves, summary, table
 from harness.task import Task
 
 SPEC = RunSpec(task="plain_copy(bits=2)", trainer="tbptt(T=2)", model="lstm(hidden=4)", batch=2)

@@ -15,9 +15,9 @@ import pandas as pd
 import pytest
 
 from harness.__main__ import main
+from harness.analysis.table import curves, table
 from harness.executors import reports
 from harness.store import Store
-from harness.table import curves, table
 
 KILLS = 30
 CLOCKED = ["seconds", "throughput", "date"]
@@ -25,7 +25,7 @@ CLOCKED = ["seconds", "throughput", "date"]
 OFTEN = '''
 """tbptt, and every run checkpointed at every point of its curve."""
 
-from harness import record
+from harness.runs import record
 from harness.trainers.tbptt import Tbptt
 
 record.CHECKPOINT_SECONDS = 0.0

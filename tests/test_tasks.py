@@ -15,7 +15,7 @@ from torch import Tensor
 
 from harness.episode import Episode
 from harness.registry import Registry
-from harness.run import evaluate
+from harness.runs.run import evaluate
 from harness.task import Task
 
 COPY_TASKS = ["plain_copy", "repeat_copy"]
@@ -286,7 +286,7 @@ def test_a_named_corpus_is_read_from_a_folder_and_its_checksum_is_held(
 
 def test_a_stretch_in_which_nothing_is_asked_solves_no_level(registry: Registry) -> None:
     """With few rows a stretch can be silent: its loss is zero, and that is no success."""
-    from harness.run import Run
+    from harness.runs.run import Run
     from harness.spec import RunSpec
 
     spec = RunSpec(

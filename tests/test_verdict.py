@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from harness.analysis.verdict import judged
+from harness.claim import Finding
 from harness.registry import Registry
 from harness.spec import RunSpec
 from harness.statistics import Paired, difference, holm, interval, ratio, ratio_of_medians
 from harness.store import Record
-from harness.verdict import Finding, judged
 
 
 def run(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.pairs import bits, levelled, of, pairs, span, tuned, units, where
+from harness.analysis.pairs import bits, levelled, of, pairs, span, tuned, units, where
+from harness.claim import Claim, Finding
 from harness.statistics import difference, ratio
 from harness.store import Record
-from harness.verdict import Claim, Finding
 
 
 class Bootstrapping(Claim):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.pairs import levelled, name, of, pairs, plain, span, units, where
+from harness.analysis.pairs import levelled, name, of, pairs, plain, span, units, where
+from harness.claim import Claim, Finding
 from harness.statistics import ratio
 from harness.store import Record
-from harness.verdict import Claim, Finding
 
 COMMON = 1.0
 """The norm at which everything else is clipped."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import median
 
-from harness.pairs import (
+from harness.analysis.pairs import (
     Pair,
     bits,
     by,
@@ -19,9 +19,9 @@ from harness.pairs import (
     units,
     where,
 )
+from harness.claim import Claim, Finding
 from harness.statistics import difference, ratio, ratio_of_medians
 from harness.store import Record
-from harness.verdict import Claim, Finding
 
 
 class Dependency(Claim):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import fmean
 
-from harness.pairs import by, name, setting, where
+from harness.analysis.pairs import by, name, setting, where
+from harness.claim import Claim, Finding
 from harness.statistics import difference
 from harness.store import Record
-from harness.verdict import Claim, Finding
 
 
 class Noise(Claim):

@@ -6,10 +6,10 @@ from collections import defaultdict
 from collections.abc import Sequence
 from statistics import median
 
-from harness.pairs import by, name, setting, where
+from harness.analysis.pairs import by, name, setting, where
+from harness.claim import Claim, Finding
 from harness.statistics import difference, interval
 from harness.store import Record, Row
-from harness.verdict import Claim, Finding
 
 VANISHED = 0.1
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.comparison import SCORES, Score
-from harness.pairs import Pair, of, pairs, tuned, units, where
+from harness.analysis.comparison import SCORES, Score
+from harness.analysis.pairs import Pair, of, pairs, tuned, units, where
+from harness.analysis.table import summary
+from harness.claim import Claim, Finding
 from harness.statistics import ratio
 from harness.store import Record, Row
-from harness.table import summary
-from harness.verdict import Claim, Finding
 
 COSTS = (("seconds", "time"), ("flops", "FLOPs"))
 TO_TARGET = (("seconds", "seconds"), ("flops", "FLOPs"), ("timesteps", "timesteps"))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.call import Call
-from harness.pairs import levelled, name, of, pairs, span, units, where
+from harness.analysis.pairs import levelled, name, of, pairs, span, units, where
+from harness.claim import Claim, Finding
+from harness.names.call import Call
 from harness.statistics import ratio
 from harness.store import Record
-from harness.verdict import Claim, Finding
 
 
 class WarmUp(Claim):

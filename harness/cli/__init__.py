@@ -107,7 +107,7 @@ def setting(function: F) -> F:
 
 def runs(task: str, trainers: Sequence[str], *, corpus: str | None, **fields: Any) -> list[RunSpec]:
     """A run of every trainer on a task; --corpus takes the place of the text that char_lm names."""
-    from harness.call import Call
+    from harness.names.call import Call
     from harness.spec import RunSpec
 
     call = Call.parse(task)
@@ -171,9 +171,11 @@ def make(
     tensorboard: str | None = None,
 ) -> tuple[list[Record], int]:
     """Make runs, print how they compare and what went wrong; return records and the exit code."""
-    from harness import scalars
-    from harness.comparison import comparison
-    from harness.execute import Cluster, Local, execute
+    from harness.analysis.comparison import comparison
+    from harness.executors.execute import execute
+    from harness.executors.local import Local
+    from harness.executors.ray import Cluster
+    from harness.runs import scalars
     from harness.spec import Conditions
 
     if executor == "local" and (address is not None or (cpus, gpus) != (1.0, 0.0)):

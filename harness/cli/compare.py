@@ -29,11 +29,11 @@ def command(a: str, b: str, out: str | None, results: str, plugin: tuple[str, ..
     Example:  sgbench compare "dni(T=3)" "tbptt(T=3)" --results results/table1_desk
               sgbench compare results/before results/after --out results/local/profiles
     """
-    from harness.call import canonical
-    from harness.compare import contrasts, said, trainers
+    from harness.analysis.paired import contrasts, said, trainers
+    from harness.analysis.table import distinct
+    from harness.names.call import canonical
     from harness.registry import Registry
     from harness.store import Store
-    from harness.table import distinct
 
     registry = Registry(plugin)
     folders = {each: Path(each) for each in (a, b) if Path(each).is_dir()}

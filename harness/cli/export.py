@@ -22,8 +22,8 @@ def command(out: str, rows: str, results: str) -> None:
     Example:  sgbench export --results results/local --out runs.csv
               sgbench export --rows curve --out curves.parquet
     """
+    from harness.analysis.table import curves, table
     from harness.store import Store
-    from harness.table import curves, table
 
     path = Path(out)
     if path.suffix not in (".csv", ".parquet"):

@@ -24,7 +24,7 @@ def command(kind: str | None, results: str, plugin: tuple[str, ...]) -> None:
               sgbench list run --results results/local
     """
     from harness.check import unknown
-    from harness.plugin import FOLDERS
+    from harness.names.plugin import FOLDERS
     from harness.registry import Registry
     from harness.store import Store
 

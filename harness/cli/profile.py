@@ -33,9 +33,9 @@ def command(
     """
     import torch
 
-    from harness.execute import check
-    from harness.profile import profile
+    from harness.executors.execute import check
     from harness.registry import Registry
+    from harness.runs.profile import profile
     from harness.store import Store
 
     torch.set_num_threads(1)

@@ -27,7 +27,7 @@ def command(results: tuple[str, ...], out: str | None, plugin: tuple[str, ...]) 
               sgbench report --results results/quick --results results/table1_desk
     """
     from harness.registry import Registry
-    from harness.report import folders, render, save
+    from harness.report.page import folders, render, save
 
     registry = Registry(plugin)
     claims = [registry.make("claim", name) for name in registry.names("claim")]

@@ -46,11 +46,11 @@ def command(
     """
     from dataclasses import replace
 
-    from harness.call import Call
+    from harness.analysis.verdict import judged
     from harness.check import unknown
+    from harness.names.call import Call
     from harness.registry import Registry
     from harness.store import Store
-    from harness.verdict import judged
 
     registry, store = Registry(plugin), Store(results)
     name = Call.parse(name.replace("-", "_")).name
@@ -87,8 +87,8 @@ def _say_estimate(specs: Sequence[RunSpec], registry: Registry) -> None:
     """A line a kind of run, then the sum."""
     import torch
 
-    from harness.estimate import estimate
-    from harness.execute import check
+    from harness.executors.execute import check
+    from harness.runs.estimate import estimate
 
     torch.set_num_threads(1)
     check(specs, registry)

@@ -25,9 +25,9 @@ def command(claims: tuple[str, ...], results: str, plugin: tuple[str, ...]) -> N
     Example:  sgbench verdict
               sgbench verdict dependency --results results
     """
+    from harness.analysis.verdict import judged
     from harness.registry import Registry
     from harness.store import Store
-    from harness.verdict import judged
 
     registry = Registry(plugin)
     asked = [registry.make("claim", each) for each in claims or registry.names("claim")]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from queue import Queue
@@ -19,21 +20,49 @@ import torch
 from pebble import ProcessExpired, ProcessPool
 from torch.profiler import ProfilerActivity, profile
 
-from harness.bars import Bars, Report
+from harness.executors.bars import Bars, Report
 from harness.executors.reports import shown, watch_parent
-from harness.record import fail, record
 from harness.registry import Registry
+from harness.runs.record import fail, record
 from harness.spec import Conditions, RunSpec
 from harness.store import BusyError, RecordingError, Store
 
 if TYPE_CHECKING:
-    from harness.stacked import Stack
+    from harness.engines.stacked import Stack
 
 BREAKS = 5
 """Times that workers may die as they begin."""
 
 AGAIN_SECONDS = 1.0
 """Between two looks at runs that another suite is making."""
+
+
+@dataclass(frozen=True)
+class Local:
+    """Processes of this machine. jobs: how many; None: one a core, and one alone on a GPU."""
+
+    jobs: int | None = None
+
+    def tried(self, spec: RunSpec) -> RunSpec:
+        return spec
+
+    def engine(self, conditions: Conditions) -> str:
+        return conditions.engine
+
+    def make(
+        self,
+        todo: Sequence[RunSpec],
+        store: Store,
+        registry: Registry,
+        conditions: Conditions,
+        bars: Bars,
+    ) -> dict[RunSpec, str]:
+        if len(todo) == 1 and conditions.limit is None:
+            return {todo[0]: _here(todo[0], store, registry, conditions, bars)}
+        jobs = self.jobs
+        if jobs is None:
+            jobs = 1 if any(spec.device != "cpu" for spec in todo) else os.cpu_count() or 1
+        return run_all(todo, store, registry, conditions, bars, jobs)
 
 
 def run_all(
@@ -165,7 +194,7 @@ def _begin(folder: Path, plugins: Sequence[Path], reports: Queue[Report | None])
 def _work(specs: Sequence[RunSpec], conditions: Conditions) -> list[str]:
     if len(specs) == 1:
         return [_one(specs[0], conditions)]
-    from harness.stacked import Stack
+    from harness.engines.stacked import Stack
 
     with profile(activities=[ProfilerActivity.CPU]):
         pass  # its first use, off this thread, would be told of on stderr
@@ -187,3 +216,13 @@ def _one(spec: RunSpec, conditions: Conditions, stack: Stack | None = None) -> s
         raise
     except (Exception, SystemExit) as error:  # before it began: its checkpoint, its scalars
         return _failed(spec, store, registry, conditions, f"{type(error).__name__}: {error}")
+
+
+def _here(
+    spec: RunSpec, store: Store, registry: Registry, conditions: Conditions, bars: Bars
+) -> str:
+    """A run by itself, in this process."""
+    torch.set_num_threads(1)
+    status = record(spec, registry, store, partial(bars.show, spec.id), conditions)
+    bars.finish(spec, status)
+    return status

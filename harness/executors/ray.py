@@ -8,18 +8,46 @@ import signal
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from harness.bars import Bars
-from harness.record import asked
+from harness.executors.bars import Bars
 from harness.registry import Registry
+from harness.runs.record import asked
 from harness.spec import Conditions, RunSpec
 from harness.store import BusyError, Record, Store, Writer
 
 RETRIES = 5
 """Of a run whose node or process dies: from its beginning, on another node."""
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Nodes of a Ray cluster: its address, and what of a node a run takes."""
+
+    address: str | None = None
+    cpus: float = 1.0
+    gpus: float = 0.0
+
+    def tried(self, spec: RunSpec) -> RunSpec:
+        return replace(spec, device="cpu")  # the GPU and the compiler are the nodes'
+
+    def engine(self, conditions: Conditions) -> str:
+        return "eager"
+
+    def make(
+        self,
+        todo: Sequence[RunSpec],
+        store: Store,
+        registry: Registry,
+        conditions: Conditions,
+        bars: Bars,
+    ) -> dict[RunSpec, str]:
+        return run_all(
+            todo, store, registry, conditions, bars,
+            address=self.address, cpus=self.cpus, gpus=self.gpus,
+        )  # fmt: skip
 
 
 def run_all(
@@ -113,7 +141,7 @@ def _work(
     """On a node: make a run in a folder of its own; return the rows of its record."""
     import torch
 
-    from harness.record import record
+    from harness.runs.record import record
 
     torch.set_num_threads(1)
     os.environ.update(kept)

@@ -13,7 +13,7 @@ from queue import Queue
 from threading import Thread
 from typing import Any
 
-from harness.bars import Bars, Report
+from harness.executors.bars import Bars, Report
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from harness.regression.reading import Reading
-from harness.regression.suite import VERSION
+from harness.regression.subjects import VERSION
 
 Made: TypeAlias = dict[str, str | int | bool]
 

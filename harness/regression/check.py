@@ -8,12 +8,13 @@ from collections.abc import Callable, Sequence
 import torch
 
 from harness.check import unknown
-from harness.environment import describe
+from harness.measure.environment import describe
 from harness.regression.baseline import Baseline
 from harness.regression.judgement import Status, judge
-from harness.regression.reading import Reading
+from harness.regression.reading import Reading, Settled
 from harness.regression.report import Report
-from harness.regression.suite import GROUPS, Settled, measure
+from harness.regression.subjects import GROUPS
+from harness.regression.suite import measure
 
 Progress = Callable[[str], object]
 

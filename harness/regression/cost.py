@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from harness.cost import gauge
+from harness.measure.cost import gauge
 from harness.registry import Registry
 from harness.regression.reading import Chosen, Reading, attempt
-from harness.regression.suite import TRAINERS, tasks
-from harness.run import Run
+from harness.regression.subjects import TRAINERS, tasks
+from harness.runs.run import Run
 from harness.spec import RunSpec
 
 PARTS = ("flops", "activation_bytes", "parameters")

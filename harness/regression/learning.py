@@ -16,8 +16,8 @@ import torch
 
 from harness.registry import Registry
 from harness.regression.reading import Chosen, Reading, attempt
-from harness.regression.suite import TRAINERS
-from harness.run import Run, evaluate
+from harness.regression.subjects import TRAINERS
+from harness.runs.run import Run, evaluate
 from harness.spec import RunSpec
 from harness.task import Task
 

@@ -7,7 +7,7 @@ from functools import partial
 
 from harness.registry import Registry
 from harness.regression.reading import Chosen, Reading, attempt
-from harness.regression.suite import COPY
+from harness.regression.subjects import COPY
 
 OBSERVED = 90
 

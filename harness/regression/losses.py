@@ -13,8 +13,8 @@ from functools import partial
 
 from harness.registry import Registry
 from harness.regression.reading import Chosen, Reading, attempt
-from harness.regression.suite import TRAINERS, tasks
-from harness.run import Run
+from harness.regression.subjects import TRAINERS, tasks
+from harness.runs.run import Run
 from harness.spec import RunSpec
 
 TIMESTEPS = 360

@@ -29,6 +29,9 @@ class Reading:
 Chosen: TypeAlias = Callable[[str], bool]
 """Whether any figure whose name begins so is asked for."""
 
+Settled: TypeAlias = Callable[[Sequence[Reading]], bool]
+"""Whether readings suffice; where not, a group that can goes on measuring."""
+
 
 def attempt(
     names: Sequence[str], measure: Callable[[], Sequence[Sequence[float]]]

@@ -18,9 +18,9 @@ import torch
 from harness.episode import Episode
 from harness.registry import Registry
 from harness.regression.bare import bare_tbptt
-from harness.regression.reading import Chosen, Reading, said
-from harness.regression.suite import COPY, TRAINERS, Settled, T
-from harness.run import Run
+from harness.regression.reading import Chosen, Reading, Settled, said
+from harness.regression.subjects import COPY, TRAINERS, T
+from harness.runs.run import Run
 from harness.spec import RunSpec
 
 WHOLE = 16

@@ -1,56 +1,15 @@
-"""What the check runs: tasks, trainers, and the groups of figures measured on them."""
+"""The readings of each group of the check."""
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import TypeAlias
+from collections.abc import Iterator
 
-from harness.regression.reading import Chosen, Reading
-
-VERSION = 1
-"""Raised with every change to what is measured: figures of another version are not compared."""
-
-T = 3
-TRAINERS = {
-    "bptt": "bptt",
-    "tbptt": f"tbptt(T={T})",
-    "sg": f"sg(T={T})",
-    "dni": f"dni(T={T})",
-    "dni_aux": f"dni_aux(T={T})",
-}
-COPY = {
-    "plain_copy": "plain_copy(bits=4, start=4)",
-    "repeat_copy": "repeat_copy(bits=4, start=2)",
-}
-GROUPS = ("cost", "levels", "losses", "learning", "speed")
-
-Settled: TypeAlias = Callable[[Sequence[Reading]], bool]
-"""Whether readings suffice; where not, a group that can goes on measuring."""
-
-
-@contextmanager
-def tasks() -> Iterator[dict[str, str]]:
-    """Three tasks by name, episodes of 9, 8 and 9 timesteps: three windows each.
-
-    The text is drawn here: the one that char_lm brings differs between Python releases. Of
-    random.Random only random() is promised to give the same numbers in all of them.
-    """
-    rng, words = random.Random(0), ("the", "a", "cat", "dog", "sees", "hears", "one", ",", ".")
-    text = " ".join(words[int(rng.random() * len(words))] for _ in range(2_000))
-    with TemporaryDirectory() as folder:
-        path = Path(folder, "text.txt")
-        path.write_text(text, encoding="utf-8")
-        yield {**COPY, "char_lm": f"char_lm(corpus={str(path)!r}, length=9)"}
+from harness.regression import cost, learning, levels, losses, speed
+from harness.regression.reading import Chosen, Reading, Settled
 
 
 def measure(group: str, chosen: Chosen, settled: Settled) -> Iterator[Reading]:
     """The readings of one group."""
-    from harness.regression import cost, learning, levels, losses, speed
-
     if group == "speed":
         return speed.measure(chosen, settled)
     return {

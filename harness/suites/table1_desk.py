@@ -11,7 +11,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from harness.call import Call
+from harness.names.call import Call
 from harness.registry import Registry
 from harness.spec import RunSpec
 from harness.suite import Suite, trainers

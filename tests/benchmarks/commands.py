@@ -38,7 +38,7 @@ def measure(turns: int, timesteps: int) -> list[dict[str, Any]]:
     """A row a command: seconds, runs per hour, and the first suite's seconds over its own."""
     import torch
 
-    from harness.environment import describe
+    from harness.measure.environment import describe
     from harness.statistics import interval
 
     laps: dict[str, list[float]] = {name: [] for name in (*SUITES, *STARTS)}

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from harness.episode import Episode
 from harness.registry import Registry
-from harness.run import Run
+from harness.runs.run import Run
 from harness.spec import RunSpec
 
 TRAINERS = ("bptt", "tbptt", "sg", "dni", "dni_aux")

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from torch import Tensor
 
 from harness.episode import Episode
-from harness.run import Run
+from harness.runs.run import Run
 from tests.benchmarks.contestants import (
     AUXILIARY,
     CLIP,

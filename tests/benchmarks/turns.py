@@ -40,7 +40,7 @@ def measure(turns: int) -> Iterator[dict[str, Any]]:
 def _rows(size: Any, turns: int) -> Iterator[dict[str, Any]]:
     import torch
 
-    from harness.environment import describe
+    from harness.measure.environment import describe
     from harness.statistics import interval
     from tests.benchmarks import contestants
 

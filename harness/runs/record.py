@@ -10,15 +10,16 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness import checkpoint, environment
+from harness.measure import environment
 from harness.registry import Registry
-from harness.run import DivergenceError, Run
-from harness.scalars import Scalars
+from harness.runs import checkpoint
+from harness.runs.run import DivergenceError, Run
+from harness.runs.scalars import Scalars
 from harness.spec import Conditions, RunSpec
 from harness.store import BusyError, RecordingError, Row, Store, Writer
 
 if TYPE_CHECKING:
-    from harness.stacked import Stack
+    from harness.engines.stacked import Stack
 
 CHECKPOINT_SECONDS = 5.0
 

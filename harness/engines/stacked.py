@@ -13,11 +13,9 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from harness.cost import Meter
-from harness.engine import Eager, Engine, pays
-from harness.episode import Episode
-from harness.optimiser import Update
-from harness.traced import (
+from harness.engines.base import Eager, Engine
+from harness.engines.choice import pays
+from harness.engines.traced import (
     Call,
     Compiler,
     Traced,
@@ -28,6 +26,9 @@ from harness.traced import (
     plain,
     untraceable,
 )
+from harness.episode import Episode
+from harness.measure.cost import Meter
+from harness.optimiser import Update
 from harness.trainer import Trainer
 
 R = TypeVar("R")

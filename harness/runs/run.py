@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from harness.cost import Cost, Meter, gauge, peak_memory_bytes
-from harness.engine import engine as engine_of
-from harness.environment import available
+from harness.engines.choice import engine as engine_of
 from harness.episode import Episode
+from harness.measure.cost import Cost, Meter, gauge, peak_memory_bytes
+from harness.measure.environment import available
+from harness.measure.probe import probe
 from harness.model import Model
 from harness.optimiser import Optimiser
-from harness.probe import probe
 from harness.registry import Registry
 from harness.spec import RunSpec
 from harness.store import Row
@@ -23,7 +23,7 @@ from harness.task import Task
 from harness.trainer import Trainer
 
 if TYPE_CHECKING:
-    from harness.stacked import Stack
+    from harness.engines.stacked import Stack
 
 CURVE_POINTS = 50
 EVALUATIONS = 20

@@ -11,10 +11,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.charts import as_json, charts
-from harness.comparison import COLUMNS, Section, sections
+from harness.analysis.comparison import COLUMNS, Section, sections
+from harness.analysis.verdict import Ruling, heading, printed, rulings, unrecorded
+from harness.claim import Claim
+from harness.report.charts import as_json, charts
 from harness.store import Record, Store
-from harness.verdict import Claim, Ruling, heading, printed, rulings, unrecorded
 
 TEMPLATES = Path(__file__).parent / "templates"
 LOG_POINTS = 5

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from harness.comparison import Section
-from harness.figure import ordered, styles
-from harness.pairs import levelled
+from harness.analysis.comparison import Section
+from harness.analysis.look import ordered, styles
+from harness.analysis.pairs import levelled
+from harness.analysis.table import summary
 from harness.store import Record, Row
-from harness.table import summary
 
 AXES = ("timesteps", "seconds", "flops")
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")

@@ -1,70 +1,13 @@
-"""The interface of a claim: what is said of a method, and the records that decide it."""
+"""Claims decided by recorded runs, and how the outcome is printed."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
-from harness.statistics import Paired, holm
+from harness.claim import Claim
+from harness.statistics import holm
 from harness.store import Record
-
-FEWEST = 6
-"""Pairs, under which nothing is decided: the exact test of five cannot reach LEVEL."""
-
-LEVEL = 0.05
-"""Of the Holm-adjusted p-value."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One test of a claim.
-
-    says:    the claim, as a sentence that may be true or false
-    where:   what it was tried on
-    paired:  the effect and its p-value, against `null`
-    unit:    of the effect: "×" for a ratio
-    if_true: the side of `null` on which the effect then lies
-    details: more to print, a line each, not tested
-    """
-
-    says: str
-    where: str
-    paired: Paired
-    null: float
-    unit: str = "×"
-    if_true: Literal["above", "below"]
-    digits: int = 2
-    details: tuple[str, ...] = ()
-
-    def verdict(self, p: float) -> str:
-        """Supported or contradicted where the interval and the adjusted p agree on it."""
-        effect = self.paired.effect
-        above, below = effect.low > self.null, effect.high < self.null
-        if effect.n < FEWEST or p >= LEVEL or not (above or below):
-            return "undecided"
-        return "supported" if above == (self.if_true == "above") else "contradicted"
-
-
-class Claim(ABC):
-    """What is said of a method, to be tried on records.
-
-    letter:   its place among the claims
-    question: what it answers
-    suite:    whose runs decide it
-    """
-
-    letter: str
-    question: str
-    suite: str
-
-    @abstractmethod
-    def findings(self, records: Sequence[Record]) -> list[Finding]:
-        """Every test that the records allow; those that lack runs are left out.
-
-        records: complete, or diverged, which is a result, too
-        """
 
 
 @dataclass(frozen=True, slots=True)

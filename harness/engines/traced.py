@@ -198,7 +198,7 @@ def built(
 
     On CUDA captured whole, too. The weights are afterwards what they were.
     """
-    from harness.replayed import Replayed
+    from harness.engines.replayed import Replayed
 
     before = [tensor.clone() for tensor in weights]
     with torch.no_grad():

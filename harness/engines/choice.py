@@ -1,11 +1,10 @@
-"""How updates are executed: an operation at a time, or each as one compiled graph."""
+"""An engine by name, and whether compiling pays."""
 
 from __future__ import annotations
 
 import shutil
 import time
 import warnings
-from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Literal, TypeAlias, get_args
 
@@ -13,53 +12,14 @@ import torch
 from torch import Tensor
 
 from harness.check import unknown
-from harness.cost import Meter
+from harness.engines.base import Eager, Engine
+from harness.engines.compiled import Compiled
 from harness.episode import Episode
+from harness.measure.cost import Meter
 from harness.optimiser import Update
 from harness.trainer import Trainer
 
 Name: TypeAlias = Literal["eager", "compiled", "auto"]
-
-
-class Engine(ABC):
-    """A trainer and its optimisers at work.
-
-    name:    what it is called by
-    seconds: spent on getting ready, off the clock of training
-    """
-
-    name: str
-    seconds = 0.0
-
-    def __init__(self, trainer: Trainer, updates: Sequence[Update]) -> None:
-        self.trainer, self.updates = trainer, updates
-
-    def prepare(self, episode: Episode) -> None:  # noqa: B027 - most have nothing to prepare
-        """Do once what learn(episode) needs; not timed as training."""
-
-    @abstractmethod
-    def learn(self, episode: Episode) -> list[Tensor]:
-        """Make every update of an episode prepared for; return their losses (nats, detached)."""
-
-    def timed(self, episode: Episode, meter: Meter) -> list[Tensor]:
-        """learn(), on the clock."""
-        with meter:
-            return self.learn(episode)
-
-
-class Eager(Engine):
-    """The trainer's own code, an operation at a time."""
-
-    name = "eager"
-
-    def learn(self, episode: Episode) -> list[Tensor]:
-        losses = []
-        for loss in self.trainer.gradients(episode):
-            for update in self.updates:
-                update()
-            losses.append(loss)
-        self.trainer.seen += episode.length
-        return losses
 
 
 class Auto(Engine):
@@ -83,8 +43,6 @@ class Auto(Engine):
             self._decided = True
             began = time.perf_counter()
             if pays(self.trainer, episode, self._timesteps):
-                from harness.compiled import Compiled
-
                 self._chosen = Compiled(self.trainer, self.updates)
             self.seconds = time.perf_counter() - began
         before = self._chosen.seconds
@@ -129,8 +87,6 @@ def engine(name: str, trainer: Trainer, updates: Sequence[Update], timesteps: in
         return Eager(trainer, updates)
     if name == "auto":
         return Auto(trainer, updates, timesteps)
-    from harness.compiled import Compiled  # which builds on this module
-
     return Compiled(trainer, updates)
 
 

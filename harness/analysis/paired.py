@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from harness.analysis.comparison import first, scored, target
+from harness.analysis.pairs import Pair, by, pairs, setting
+from harness.analysis.table import summary
+from harness.analysis.verdict import said_p
 from harness.check import unknown
-from harness.comparison import first, scored, target
-from harness.pairs import Pair, by, pairs, setting
 from harness.statistics import Paired, difference, holm, ratio
 from harness.store import Record
-from harness.table import summary
-from harness.verdict import said_p
 
 COSTS = (
     ("seconds", 1.0, "seconds"),

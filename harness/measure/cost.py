@@ -15,7 +15,7 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.profiler import ProfilerActivity
 
 from harness.episode import Episode
-from harness.flops import flop_counter
+from harness.measure.flops import flop_counter
 from harness.trainer import Trainer
 
 

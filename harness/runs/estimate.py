@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from harness.registry import Registry
-from harness.run import Run
+from harness.runs.run import Run
 from harness.spec import RunSpec
 
 SECONDS = 0.5

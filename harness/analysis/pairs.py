@@ -8,9 +8,9 @@ from itertools import groupby
 from statistics import fmean, geometric_mean
 from typing import Literal, TypeVar
 
-from harness.call import Call
+from harness.analysis.table import summary
+from harness.names.call import Call
 from harness.store import Record
-from harness.table import summary
 
 Pair = tuple[Record, Record]
 K = TypeVar("K")

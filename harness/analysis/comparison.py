@@ -9,10 +9,10 @@ from itertools import groupby
 from statistics import median
 from typing import NamedTuple
 
-from harness.figure import ordered
+from harness.analysis.look import ordered
+from harness.analysis.table import distinct, summary
 from harness.statistics import interval
 from harness.store import Record, Row
-from harness.table import distinct, summary
 
 COLUMNS = (
     "trainer", "seeds", "score", "updates", "seconds", "GFLOP",

@@ -1,22 +1,16 @@
-"""Which runs are to be made, and whether they can be."""
+"""Which runs to make, and whether they can be made; where they are made is for others to say."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import replace
 from typing import Protocol
 
-import torch
-
-from harness.bars import Bars
-from harness.call import Call
-from harness.environment import fingerprint
-from harness.executors import local, ray
-from harness.record import record
+from harness.executors.bars import Bars
+from harness.measure.environment import fingerprint
+from harness.names.call import Call
 from harness.registry import Registry
-from harness.run import Run
+from harness.runs.run import Run
 from harness.spec import Conditions, RunSpec
 from harness.store import Store
 
@@ -39,62 +33,6 @@ class Places(Protocol):
         bars: Bars,
     ) -> dict[RunSpec, str]:
         """Make each run; return how each ended."""
-
-
-@dataclass(frozen=True)
-class Local:
-    """Processes of this machine. jobs: how many; None: one a core, and one alone on a GPU."""
-
-    jobs: int | None = None
-
-    def tried(self, spec: RunSpec) -> RunSpec:
-        return spec
-
-    def engine(self, conditions: Conditions) -> str:
-        return conditions.engine
-
-    def make(
-        self,
-        todo: Sequence[RunSpec],
-        store: Store,
-        registry: Registry,
-        conditions: Conditions,
-        bars: Bars,
-    ) -> dict[RunSpec, str]:
-        if len(todo) == 1 and conditions.limit is None:
-            return {todo[0]: _here(todo[0], store, registry, conditions, bars)}
-        jobs = self.jobs
-        if jobs is None:
-            jobs = 1 if any(spec.device != "cpu" for spec in todo) else os.cpu_count() or 1
-        return local.run_all(todo, store, registry, conditions, bars, jobs)
-
-
-@dataclass(frozen=True)
-class Cluster:
-    """Nodes of a Ray cluster: its address, and what of a node a run takes."""
-
-    address: str | None = None
-    cpus: float = 1.0
-    gpus: float = 0.0
-
-    def tried(self, spec: RunSpec) -> RunSpec:
-        return replace(spec, device="cpu")  # the GPU and the compiler are the nodes'
-
-    def engine(self, conditions: Conditions) -> str:
-        return "eager"
-
-    def make(
-        self,
-        todo: Sequence[RunSpec],
-        store: Store,
-        registry: Registry,
-        conditions: Conditions,
-        bars: Bars,
-    ) -> dict[RunSpec, str]:
-        return ray.run_all(
-            todo, store, registry, conditions, bars,
-            address=self.address, cpus=self.cpus, gpus=self.gpus,
-        )  # fmt: skip
 
 
 def execute(
@@ -160,13 +98,3 @@ def _finished(spec: RunSpec, store: Store, registry: Registry) -> bool:
                 "give --again or another --results folder"
             )
     return there.finished
-
-
-def _here(
-    spec: RunSpec, store: Store, registry: Registry, conditions: Conditions, bars: Bars
-) -> str:
-    """A run by itself, in this process."""
-    torch.set_num_threads(1)
-    status = record(spec, registry, store, partial(bars.show, spec.id), conditions)
-    bars.finish(spec, status)
-    return status

@@ -8,10 +8,10 @@ from collections.abc import Hashable, Sequence
 import torch
 from torch import Tensor
 
-from harness.engine import Engine
+from harness.engines.base import Engine
+from harness.engines.traced import Call, Compiler, Traced, built, inductor
 from harness.episode import Episode
 from harness.optimiser import Update
-from harness.traced import Call, Compiler, Traced, built, inductor
 from harness.trainer import Trainer
 
 

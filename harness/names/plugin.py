@@ -15,7 +15,7 @@ FOLDERS = {
     "trainer": ("harness.trainers", "harness.trainer", "Trainer"),
     "figure": ("plots", "harness.figure", "Figure"),
     "suite": ("harness.suites", "harness.suite", "Suite"),
-    "claim": ("harness.claims", "harness.verdict", "Claim"),
+    "claim": ("harness.claims", "harness.claim", "Claim"),
 }
 """kind -> the package of ours that holds them, and the base class that makes one."""
 

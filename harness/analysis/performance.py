@@ -10,11 +10,11 @@ import math
 from collections.abc import Sequence
 from statistics import median
 
-from harness.comparison import first, scored, target
-from harness.figure import ordered
-from harness.pairs import by, name, setting
+from harness.analysis.comparison import first, scored, target
+from harness.analysis.look import ordered
+from harness.analysis.pairs import by, name, setting
+from harness.analysis.table import distinct, summary
 from harness.store import Record
-from harness.table import distinct, summary
 
 
 def profiles(records: Sequence[Record], column: str) -> dict[str, list[float]]:

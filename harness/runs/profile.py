@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from harness.cost import gauge, peak_memory_bytes
+from harness.measure.cost import gauge, peak_memory_bytes
 from harness.registry import Registry
-from harness.run import Run
+from harness.runs.run import Run
 from harness.spec import RunSpec
 from harness.statistics import interval
 

@@ -1,0 +1,1 @@
+"""Tables, pairs and verdicts from recorded runs."""

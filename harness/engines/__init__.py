@@ -1,0 +1,1 @@
+"""How updates are executed: one operation at a time, compiled, stacked, replayed."""

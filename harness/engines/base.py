@@ -1,0 +1,54 @@
+"""How updates are executed: the interface, and one operation at a time."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from harness.episode import Episode
+from harness.measure.cost import Meter
+from harness.optimiser import Update
+from harness.trainer import Trainer
+
+
+class Engine(ABC):
+    """A trainer and its optimisers at work.
+
+    name:    what it is called by
+    seconds: spent on getting ready, off the clock of training
+    """
+
+    name: str
+    seconds = 0.0
+
+    def __init__(self, trainer: Trainer, updates: Sequence[Update]) -> None:
+        self.trainer, self.updates = trainer, updates
+
+    def prepare(self, episode: Episode) -> None:  # noqa: B027 - most have nothing to prepare
+        """Do once what learn(episode) needs; not timed as training."""
+
+    @abstractmethod
+    def learn(self, episode: Episode) -> list[Tensor]:
+        """Make every update of an episode prepared for; return their losses (nats, detached)."""
+
+    def timed(self, episode: Episode, meter: Meter) -> list[Tensor]:
+        """learn(), on the clock."""
+        with meter:
+            return self.learn(episode)
+
+
+class Eager(Engine):
+    """The trainer's own code, an operation at a time."""
+
+    name = "eager"
+
+    def learn(self, episode: Episode) -> list[Tensor]:
+        losses = []
+        for loss in self.trainer.gradients(episode):
+            for update in self.updates:
+                update()
+            losses.append(loss)
+        self.trainer.seen += episode.length
+        return losses

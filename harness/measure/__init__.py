@@ -1,0 +1,1 @@
+"""What training costs, and how its gradients compare with full backpropagation."""
