@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import tomllib
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("harness", "tasks", "plots")
 FILES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
-LONGEST = 230
+LONGEST = 270
 """Lines; a module that passes it is asked whether it is still one noun."""
 
 TOP_SHELF = (
@@ -21,7 +22,7 @@ TOP_SHELF = (
 """What a plug-in imports, and the two files that every package has."""
 
 FLOORS = (
-    ("__init__", "names", "check", "episode", "statistics"),
+    ("__init__", "compat", "names", "check", "episode", "statistics"),
     ("model", "task", "optimiser", "spec", "registry"),
     ("trainer", "store", "suite", "models", "synthesiser", "tasks"),
     ("measure", "trainers", "figure", "claim", "suites"),
@@ -162,7 +163,9 @@ def test_a_trainer_reads_like_its_paper(path: Path) -> None:
     numbers = [f"({i})" for i in range(1, 9) if f"({i})" in docstring]
     assert numbers, f"{name(path)} numbers no equation"
     for number in numbers:
-        assert f"# {number}" in source, f"{name(path)} cites {number} at no line"
+        assert re.search(rf"#.*{re.escape(number)}", source), (
+            f"{name(path)} cites {number} at no line"
+        )
     assert "Differences from" in docstring
 
 

@@ -14,21 +14,18 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from queue import Queue
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from pebble import ProcessExpired, ProcessPool
-from torch.profiler import ProfilerActivity, profile
 
+from harness.engines.stacked import Going, Stack
 from harness.executors.bars import Bars, Report
 from harness.executors.reports import shown, watch_parent
 from harness.registry import Registry
-from harness.runs.record import fail, record
+from harness.runs.record import fail, record, recording
 from harness.spec import Conditions, RunSpec
 from harness.store import BusyError, RecordingError, Store
-
-if TYPE_CHECKING:
-    from harness.engines.stacked import Stack
 
 BREAKS = 5
 """Times that workers may die as they begin."""
@@ -192,24 +189,19 @@ def _begin(folder: Path, plugins: Sequence[Path], reports: Queue[Report | None])
 
 
 def _work(specs: Sequence[RunSpec], conditions: Conditions) -> list[str]:
-    if len(specs) == 1:
-        return [_one(specs[0], conditions)]
-    from harness.engines.stacked import Stack
-
-    with profile(activities=[ProfilerActivity.CPU]):
-        pass  # its first use, off this thread, would be told of on stderr
-    stack = Stack(len(specs), conditions.engine, specs[0].timesteps)
-    return stack.together([partial(_one, spec, conditions, stack) for spec in specs])
+    stack = Stack(conditions.engine, specs[0].timesteps)
+    alone = len(specs) == 1
+    return stack.together([_one(spec, conditions, None if alone else stack) for spec in specs])
 
 
-def _one(spec: RunSpec, conditions: Conditions, stack: Stack | None = None) -> str:
+def _one(spec: RunSpec, conditions: Conditions, stack: Stack | None) -> Going[str]:
     def report(timesteps: int, word: str) -> None:
         with suppress(OSError, EOFError):  # who shows the bars may be gone; the run is not
             _worker["reports"].put((spec.id, timesteps, word))
 
     registry, store = _worker["registry"], _worker["store"]
     try:
-        return record(spec, registry, store, report, conditions, stack)
+        return (yield from recording(spec, registry, store, report, conditions, stack))
     except BusyError:
         return "busy"
     except RecordingError:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch.utils._pytree import tree_map_only
 
+from harness.compat.torch_internals import copied
 from harness.store import RecordingError
 
 
@@ -18,7 +18,7 @@ def save(path: Path, run_id: str, state: dict[str, Any]) -> None:
     try:
         with new.open("wb") as file:
             # copies: a view, as of a stack's weights, would bring all of its storage along
-            torch.save(tree_map_only(torch.Tensor, torch.clone, {"run_id": run_id, **state}), file)
+            torch.save(copied({"run_id": run_id, **state}), file)
             file.flush()
             os.fsync(file.fileno())
         new.replace(path)

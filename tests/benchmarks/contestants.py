@@ -71,7 +71,7 @@ def harness(run: Run, episode: Episode) -> Contestant:
 
 def windows(run: Run, episode: Episode) -> list[tuple[Tensor, Tensor, Tensor]]:
     """x, y and weight of every update."""
-    return [(part.x, part.y, part.weight) for part in run.trainer.updates(episode)]
+    return [(part.x, part.y, part.weight) for part in run.trainer.cut(episode)]
 
 
 def bare(run: Run, episode: Episode) -> Callable[[], list[float]]:
