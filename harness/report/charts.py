@@ -146,14 +146,15 @@ def looks(section: Section) -> dict[str, dict[str, Any]]:
     trainers = [trainer for trainer, _ in section.lines]
     style = styles(trainers)
     widths = style.get("widths", {})
-    return {
-        trainer: {
-            "colour": "var(--ink)" if style["palette"][trainer] == INK else style["palette"][trainer],
+    found = {}
+    for trainer in trainers:
+        colour = style["palette"][trainer]
+        found[trainer] = {
+            "colour": "var(--ink)" if colour == INK else colour,
             "dash": list(style["dashes"][trainer]),
             "width": round(widths.get(trainer, 2) * 4 / 3, 2),  # a point is 4/3 pixels
         }
-        for trainer in trainers
-    }
+    return found
 
 
 def _said(value: float) -> str:
