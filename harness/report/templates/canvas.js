@@ -4,6 +4,7 @@
 const FONT = "system-ui, sans-serif";
 
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
 // a pattern counts in widths of its line; one of a very thin line could not be told from others
 const dashes = (trainer, width) => trainer.dash.map((length) => length * Math.max(1.5, Math.min(width, 2.5)));
 
@@ -51,7 +52,8 @@ function marks(plot, chart, lines) {
   }
   lines.forEach((line, i) => {
     if (!line.ended || !plot.series[i + 2].show) return;
-    const [x, y] = [plot.valToPos(line.x.at(-1), "x", true), plot.valToPos(line.y.at(-1), "y", true)];
+    const last = line.y.findLastIndex((value) => value !== null); // null: not a number
+    const [x, y] = [plot.valToPos(line.x[last], "x", true), plot.valToPos(line.y[last], "y", true)];
     if (!inside(x, y)) return;
     const arm = size / 2.5;
     ctx.strokeStyle = css("--bad");

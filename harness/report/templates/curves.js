@@ -7,6 +7,7 @@ const AXES = {
   flops: { button: "FLOPs", label: "FLOPs" },
 };
 const narrow = () => window.innerWidth < 700;
+
 function button(parent, said, pressed, act) {
   const made = document.createElement("button");
   made.type = "button";
@@ -90,7 +91,7 @@ function curves(figure, chart) {
     tip.hidden = !line || u.cursor.left < 0 || index === null;
     if (tip.hidden) return;
     const [x, y] = [u.data[0][index], u.data[near][index]];
-    tip.textContent = `${line.trainer.name}\n${short(x)} ${AXES[state.axis].label}: ${short(y)}\n${line.note}`;
+    tip.textContent = `${line.trainer.name}\n${chart.said}: ${short(y)}\nat ${short(x)} ${AXES[state.axis].label}\n${line.note}`;
     const [left, top] = [u.valToPos(x, "x"), u.valToPos(y, "y")];
     tip.style.left = `${Math.max(0, left > u.over.clientWidth / 2 ? left - tip.offsetWidth - 10 : left + 10)}px`;
     tip.style.top = `${top > u.over.clientHeight / 2 ? top - tip.offsetHeight - 10 : top + 10}px`;
