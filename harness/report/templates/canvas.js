@@ -32,6 +32,7 @@ function marks(plot, chart, lines) {
   const size = 11 * devicePixelRatio;
   const placed = [];
   ctx.save();
+  ctx.setLineDash([]); // of the line before
   ctx.font = `${size}px ${FONT}`;
   ctx.textAlign = "left";
   ctx.textBaseline = "alphabetic";

@@ -52,8 +52,9 @@ function linesOf(chart, axis) {
 
 function seriesOf(line, chart, colour, show) {
   const width = line.single ? 1 : line.ended ? 1.5 : line.trainer.width;
+  const alone = line.x[0] === line.x.at(-1); // a point, which makes no line
   return {
-    show, width, stroke: colour, points: { show: false },
+    show, width, stroke: colour, points: { show: alone, size: 7, fill: colour },
     alpha: line.single ? 0.5 : 1,
     dash: line.ended ? [2, 3] : dashes(line.trainer, width),
     paths: chart.steps ? uPlot.paths.stepped({ align: 1 }) : uPlot.paths.linear(),
