@@ -74,12 +74,12 @@ def charts(section: Section) -> dict[str, Any]:
     """The curves of one setting; runs that did not complete only as marked curves."""
     what = charted(section)
     trainers = []
-    for trainer, look in looks(section).items():
-        group = [record for record in section.records if record.spec.trainer == trainer]
+    look = looks(section)
+    for trainer, group in _groups(section).items():
         runs = [run for record in group if (run := _run(record, what))["y"]]
         whole = [run for run in runs if run["status"] == "complete"]
         trainers.append({
-            "name": trainer, **look, "runs": runs,
+            "name": trainer, **look[trainer], "runs": runs,
             "medians": {x: _median(whole, x, steps=what.steps) for x in AXES} if whole else None,
         })  # fmt: skip
     return {
@@ -120,21 +120,27 @@ def _median(runs: Sequence[dict[str, Any]], x: str, *, steps: bool) -> dict[str,
     return {"x": [_short(v) for v in grid], "y": [_short(v) for v in middle]}
 
 
+def _groups(section: Section) -> dict[str, list[Record]]:
+    """The runs of every trainer, in the order of the table."""
+    return {
+        trainer: [record for record in section.records if record.spec.trainer == trainer]
+        for trainer, _ in section.lines
+    }
+
+
 def _bars(section: Section, column: str, unit: float) -> list[Bar]:
-    found = {}
-    for trainer, _ in section.lines:
-        group = [record for record in section.records if record.spec.trainer == trainer]
+    look, found = looks(section), {}
+    for trainer, group in _groups(section).items():
         done = [summary(record)[column] for record in group if record.status == "complete"]
         found[trainer] = len(done), len(group), [v / unit for v in done if v is not None]
     full = max((v for *_, values in found.values() for v in values), default=0) or 1
     bars = []
-    for trainer, look in looks(section).items():
-        done_runs, made, values = found[trainer]
+    for trainer, (n, made, values) in found.items():
         ends = (median(values), min(values), max(values)) if values else ()
         middle, *between = map(_said, ends) if ends else (None,)
         said = f"{middle} [{', '.join(between)}]" if len(set(between)) > 1 else middle
         percent = tuple(round(100 * end / full, 2) for end in ends)
-        bars.append(Bar(trainer, look["colour"], done_runs, made, said, percent))
+        bars.append(Bar(trainer, look[trainer]["colour"], n, made, said, percent))
     return bars
 
 
@@ -143,7 +149,7 @@ def looks(section: Section) -> dict[str, dict[str, Any]]:
 
     dash is in widths of the line, width in pixels.
     """
-    trainers = [trainer for trainer, _ in section.lines]
+    trainers = list(_groups(section))
     style = styles(trainers)
     widths = style.get("widths", {})
     found = {}
