@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from harness.__main__ import main
-from harness.analysis.comparison import COLUMNS, sections
+from harness.analysis.comparison import HEADER, sections
 from harness.registry import Registry
 from harness.report.charts import as_json, charts
 from harness.report.page import folders
@@ -111,7 +111,7 @@ def test_the_page_holds_verdict_tables_charts_and_every_run(folder: Path, tmp_pa
     assert said.index("Does it train faster?") < said.index("score: T_task of the level")
     names = [tag for tag, _ in page.tags]
     assert names.count("table") == 1
-    assert names.count("th") == len(COLUMNS) + 5
+    assert names.count("th") == len(HEADER) + 5
     runs = [about for tag, about in page.tags if about.get("class") == "run"]
     assert len(runs) == len({about["id"] for about in runs}) == 10
     for fact in ("abc123", "a processor", "score: T_task of the level solved", '"T": 3'):

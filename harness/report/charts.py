@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from harness.analysis.comparison import Section
-from harness.analysis.look import ordered, styles
-from harness.analysis.pairs import levelled
+from harness.analysis.look import method, ordered, styles
+from harness.analysis.scoring import points, score
 from harness.analysis.table import summary
-from harness.store import Record, Row
+from harness.store import Record
 
 AXES = ("timesteps", "seconds", "flops")
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
@@ -39,14 +39,14 @@ def as_json(value: Any) -> str:
 
 def charts(section: Section) -> dict[str, Any]:
     """The curves and costs of one setting; runs that did not complete only as marked curves."""
-    records = section.records
-    steps = any(map(levelled, records))
-    unit = next((r.header["unit"] for r in records if "unit" in r.header), "")
-    looks = _looks([trainer for trainer, _ in section.lines])
+    # one that failed before it began says nothing of the score
+    by = section.score or score(max(section.records, key=lambda r: (len(r.curve), len(r.header))))
+    steps = by.rows == "curve"
+    looks = _looks([line.trainer for line in section.lines])
     trainers = []
-    for trainer, look in looks.items():
-        group = [record for record in records if record.spec.trainer == trainer]
-        runs = [run for record in group if (run := _run(record, steps=steps))["y"]]
+    for trainer, group, _ in section.lines:
+        look = looks[trainer]
+        runs = [run for record in group if (run := _run(record))["y"]]
         whole = [run for run in runs if run["status"] == "complete"]
         trainers.append({
             "name": trainer, **look, "runs": runs,
@@ -54,17 +54,15 @@ def charts(section: Section) -> dict[str, Any]:
         })  # fmt: skip
     return {
         "steps": steps,
-        "said": "T_task solved, timesteps" if steps else f"validation, {unit}",
+        "said": by.heading("" if steps else "validation"),
         "target": section.target,
         "trainers": trainers,
         "costs": [_cost(section, *cost) for cost in COSTS],
     }
 
 
-def _run(record: Record, *, steps: bool) -> dict[str, Any]:
-    rows: list[Row] = record.curve if steps else record.validation
-    column = "t_task" if steps else "bits"
-    rows = [row for row in rows if row.get(column) is not None]
+def _run(record: Record) -> dict[str, Any]:
+    rows, column = points(record), score(record).column
     return {
         "seed": record.spec.seed,
         "status": record.status,
@@ -89,8 +87,7 @@ def _median(runs: Sequence[dict[str, Any]], x: str, *, steps: bool) -> dict[str,
 def _cost(section: Section, column: str, divisor: float, said: str) -> dict[str, Any]:
     """Medians over completed runs, and their range; a trainer without any has none."""
     bars = []
-    for trainer, _ in section.lines:
-        group = [record for record in section.records if record.spec.trainer == trainer]
+    for trainer, group, _ in section.lines:
         done = [r for r in group if r.status == "complete"]
         found = [v / divisor for r in done if (v := summary(r)[column]) is not None]
         bars.append({
@@ -104,13 +101,13 @@ def _cost(section: Section, column: str, divisor: float, said: str) -> dict[str,
 
 def _looks(trainers: Sequence[str]) -> dict[str, dict[str, str]]:
     """The method's colour, as in every figure; its settings told apart by their dashes."""
-    methods = {trainer: trainer.partition("(")[0] for trainer in trainers}
+    methods = {trainer: method(trainer) for trainer in trainers}
     colours = styles(ordered(methods.values()))["palette"]
     mates: dict[str, int] = {}
     looks = {}
-    for trainer, method in methods.items():
-        rank = mates[method] = mates.get(method, -1) + 1
-        looks[trainer] = {"colour": colours[method], "dash": DASHES[rank % len(DASHES)]}
+    for trainer, name in methods.items():
+        rank = mates[name] = mates.get(name, -1) + 1
+        looks[trainer] = {"colour": colours[name], "dash": DASHES[rank % len(DASHES)]}
     return looks
 
 
