@@ -17,12 +17,12 @@ LONGEST = 270
 
 TOP_SHELF = (
     "__init__", "__main__", "check", "claim", "episode", "figure", "model", "optimiser",
-    "registry", "spec", "statistics", "store", "suite", "synthesiser", "task", "trainer",
+    "registry", "score", "spec", "statistics", "store", "suite", "synthesiser", "task", "trainer",
 )  # fmt: skip
 """What a plug-in imports, and the two files that every package has."""
 
 FLOORS = (
-    ("__init__", "compat", "names", "check", "episode", "statistics"),
+    ("__init__", "compat", "names", "check", "episode", "score", "statistics"),
     ("model", "task", "optimiser", "spec", "registry"),
     ("trainer", "store", "suite", "models", "synthesiser", "tasks"),
     ("measure", "trainers", "figure", "claim", "suites"),
@@ -36,7 +36,7 @@ FLOORS = (
 
 WITHOUT_TORCH = (
     "__main__", "names", "check", "analysis", "executors/reports", "figure", "registry", "report",
-    "runs/scalars", "spec", "statistics", "store", "suite", "claim", "cli",
+    "runs/scalars", "score", "spec", "statistics", "store", "suite", "claim", "cli",
 )  # fmt: skip
 """Files, and rooms whole."""
 

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from harness.__main__ import main
-from harness.analysis.comparison import COLUMNS, sections
+from harness.analysis.comparison import HEADER, sections
 from harness.analysis.look import styles
 from harness.registry import Registry
 from harness.report.charts import as_json, charts, costs, looks
@@ -114,7 +114,7 @@ def test_the_page_holds_verdict_tables_charts_and_every_run(folder: Path, tmp_pa
     assert said.index("Does it train faster?") < said.index("score: T_task of the level")
     tables = [about["class"] for tag, about in page.tags if tag == "table"]
     assert tables == ["comparison", *["cost"] * 4]
-    assert [tag for tag, _ in page.tags].count("th") == len(COLUMNS) + 5 * len(tables)
+    assert [tag for tag, _ in page.tags].count("th") == len(HEADER) + 5 * len(tables)
     runs = [about for tag, about in page.tags if about.get("class") == "run"]
     assert len(runs) == len({about["id"] for about in runs}) == 10
     for fact in ("abc123", "a processor", "score: T_task of the level solved", '"T": 3'):
@@ -462,7 +462,7 @@ def test_the_page_works_in_a_browser(
         press(find(f".controls [data-axis='{axis}']")[0])
         assert said.split(" ", 2)[2] in (plot.get_attribute("aria-label") or "")
         tip = browser.execute_script(POINT_AT).splitlines()
-        assert tip == ["bptt", "T_task solved, timesteps: 12", said, "median of 3 seeds"]
+        assert tip == ["bptt", "T_task of the level solved, timesteps: 12", said, "median of 3 seeds"]
     costs = browser.execute_script("return document.querySelector('.costs').textContent")
     assert "<script>" in costs
     assert "0 of 1" in costs

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from harness.episode import Episode
 from harness.registry import Registry
-from harness.runs.run import evaluate
+from harness.runs.evaluate import evaluate
 from harness.task import Task
 
 COPY_TASKS = ["plain_copy", "repeat_copy"]
@@ -237,7 +237,7 @@ def test_a_network_that_knows_nothing_scores_the_entropy(text: str, registry: Re
     torch.nn.init.zeros_(model.readout.weight)
     torch.nn.init.zeros_(model.readout.bias)
     expected = math.log2(task.d_out) if text == "char_lm" else 1.0
-    assert evaluate(model, task, task.validation(8)) == pytest.approx(expected, abs=1e-3)
+    assert evaluate(model, task, task.validation(8))["bits"] == pytest.approx(expected, abs=1e-3)
 
 
 def test_a_text_file_is_split_by_the_stated_rule(registry: Registry, tmp_path: Path) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.analysis.comparison import SCORES, Score
 from harness.analysis.pairs import Pair, of, pairs, tuned, units, where
+from harness.analysis.scoring import attained, first, score
 from harness.analysis.table import summary
 from harness.claim import Claim, Finding
 from harness.statistics import ratio
-from harness.store import Record, Row
+from harness.store import Record
 
 COSTS = (("seconds", "time"), ("flops", "FLOPs"))
 TO_TARGET = (("seconds", "seconds"), ("flops", "FLOPs"), ("timesteps", "timesteps"))
@@ -57,14 +57,11 @@ def _to_target(group: Sequence[Pair], other: str, x: str, said: str) -> Finding 
     used: dict[Pair, tuple[float, float]] = {}
     for case in sorted({_case(pair) for pair in group}):
         same = [pair for pair in group if _case(pair) == case]
-        rows = [summary(record) for pair in same for record in pair]
-        score = next(s for s in SCORES if s is SCORES[-1] or rows[0][s.column] is not None)
-        worst = min if score.rows == "curve" else max
-        column = "t_task" if score.rows == "curve" else "validation_bits"
-        target = worst(row[column] for row in rows)
+        reached = [attained(record) or 0.0 for pair in same for record in pair]
+        target = score(same[0][0]).worst(reached)
         if target > 0:
             for a, b in same:
-                used[a, b] = (_first(a, score, target, x), _first(b, score, target, x))
+                used[a, b] = (_first(a, target, x), _first(b, target, x))
     if not used:
         return None
     return Finding(
@@ -81,7 +78,8 @@ def _case(pair: Pair) -> tuple[str, str, str]:
     return a.spec.task, a.spec.trainer, b.spec.trainer
 
 
-def _first(record: Record, score: Score, target: float, x: str) -> float:
+def _first(record: Record, target: float, x: str) -> float:
     """How much of x it took to the target."""
-    rows: list[Row] = getattr(record, score.rows)
-    return float(next(row[x] for row in rows if score.reached(row, target)))
+    point = first(record, target)
+    assert point is not None, "every run reaches what the weakest does"
+    return float(point[x])

@@ -12,7 +12,7 @@ import numpy as np
 
 from harness.analysis.comparison import Section
 from harness.analysis.look import styles
-from harness.analysis.pairs import levelled
+from harness.analysis.scoring import score
 from harness.analysis.table import summary
 from harness.store import Record, Row
 
@@ -63,11 +63,11 @@ class Bar(NamedTuple):
 
 
 def charted(section: Section) -> Charted:
-    """The levels that were solved where there are any, the validation score otherwise."""
-    if any(map(levelled, section.records)):
-        return Charted("t_task", "curve", True, "T_task solved, timesteps")
-    unit = next((r.header["unit"] for r in section.records if "unit" in r.header), "")
-    return Charted("bits", "validation", False, f"validation, {unit}")
+    """What the setting is scored by, along training."""
+    # one that failed before it began says nothing of the score
+    by = section.score or score(max(section.records, key=lambda r: (len(r.curve), len(r.header))))
+    steps = by.rows == "curve"
+    return Charted(by.column, by.rows, steps, by.heading("" if steps else "validation"))
 
 
 def charts(section: Section) -> dict[str, Any]:
@@ -122,10 +122,7 @@ def _median(runs: Sequence[dict[str, Any]], x: str, *, steps: bool) -> dict[str,
 
 def _groups(section: Section) -> dict[str, list[Record]]:
     """The runs of every trainer, in the order of the table."""
-    return {
-        trainer: [record for record in section.records if record.spec.trainer == trainer]
-        for trainer, _ in section.lines
-    }
+    return {trainer: group for trainer, group, _ in section.lines}
 
 
 def _bars(section: Section, column: str, unit: float) -> list[Bar]:
@@ -151,14 +148,14 @@ def looks(section: Section) -> dict[str, dict[str, Any]]:
     """
     trainers = list(_groups(section))
     style = styles(trainers)
-    widths = style.get("widths", {})
+    widths = style["widths"]
     found = {}
     for trainer in trainers:
         colour = style["palette"][trainer]
         found[trainer] = {
             "colour": "var(--ink)" if colour == INK else colour,
             "dash": list(style["dashes"][trainer]),
-            "width": round(widths.get(trainer, 2) * 4 / 3, 2),  # a point is 4/3 pixels
+            "width": round(widths[trainer] * 4 / 3, 2),  # a point is 4/3 pixels
         }
     return found
 

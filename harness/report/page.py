@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.analysis.comparison import COLUMNS, Section, sections
+from harness.analysis.comparison import HEADER, Section, sections
 from harness.analysis.verdict import Ruling, heading, printed, rulings, unrecorded
 from harness.claim import Claim
 from harness.report.charts import as_json, charts, costs
@@ -75,7 +75,7 @@ def render(found: Sequence[Folder], claims: Sequence[Claim]) -> str:
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     return environment.get_template("report.html").render(
-        columns=COLUMNS,
+        columns=HEADER,
         claims=[_judged(claim, found) for claim in claims],
         chapters=chapters,
         statuses=Counter(record.status for record in everything),
@@ -137,8 +137,7 @@ def _chapter(folder: Folder, anchor: str) -> dict[str, Any]:
 def _section(section: Section, anchor: str, chapter: str) -> dict[str, Any]:
     seeds = {record.spec.seed for record in section.records}
     lines = []
-    for trainer, cells in section.lines:
-        group = [record for record in section.records if record.spec.trainer == trainer]
+    for trainer, group, cells in section.lines:
         lacking = Counter(record.status for record in group if record.status != "complete")
         # several rows of one seed, options changed, are not several seeds
         absent = len(seeds) - len({record.spec.seed for record in group})

@@ -172,6 +172,7 @@ def _header(run: Run, registry: Registry) -> Row:
         **asked(run.spec, registry),
         "parameters": sum(p.numel() for p in run.trainer.parameters()),
         "unit": run.task.unit,
+        "score": asdict(run.task.score),
         **run.task.provenance(),
         **environment.describe(run.device, registry.outside),
     }

@@ -20,6 +20,7 @@ from harness.measure.probe import probe
 from harness.model import Model
 from harness.optimiser import Optimiser
 from harness.registry import Registry
+from harness.runs.evaluate import chosen_by, evaluate
 from harness.spec import RunSpec
 from harness.store import Row
 from harness.task import Task
@@ -98,7 +99,8 @@ class Run:
         self.done = {"timesteps": 0, "updates": 0, "flops": 0}
         self.costs = Costs(self.trainer)
         self.probes = 0
-        self.best = {"bits": math.inf}
+        self.chosen_by = chosen_by(self.task)
+        self.best = {self.chosen_by.column: self.chosen_by.nothing}
         self.best_weights: dict[str, Tensor] = {}
         self._recent: list[float] = []  # bits of the episodes since the last "curve" row
 
@@ -121,7 +123,7 @@ class Run:
                     self._recent.append(self.bits)
                 before = self.done["timesteps"] - episode.length
                 if self._crossed(before, EVALUATIONS):
-                    yield "validation", {**self._position(), "bits": self._validate()}
+                    yield "validation", {**self._position(), **self._validate()}
                 if self._crossed(before, CURVE_POINTS):
                     mean = sum(self._recent) / len(self._recent) if self._recent else None
                     self._recent = []
@@ -182,13 +184,14 @@ class Run:
         """Let go of what the trainer holds."""
         self.trainer.close()
 
-    def _validate(self) -> float:
-        """Bits on the validation set; the best weights so far are kept."""
-        bits = evaluate(self.model, self.task, self.task.validation(self.spec.batch))
-        if bits < self.best["bits"]:
-            self.best["bits"] = bits
+    def _validate(self) -> Row:
+        """Bits, and the score, on the validation set; the best weights so far are kept."""
+        found = evaluate(self.model, self.task, self.task.validation(self.spec.batch))
+        column = self.chosen_by.column
+        if self.chosen_by.better(found[column], self.best[column]):
+            self.best[column] = found[column]
             self.best_weights = {k: v.clone() for k, v in self.model.state_dict().items()}
-        return bits
+        return found
 
     def summary(self) -> Row:
         """What the end of a record says besides its status."""
@@ -198,7 +201,7 @@ class Run:
             self.model.load_state_dict(self.best_weights)
             test = evaluate(self.model, self.task, self.task.test(self.spec.batch))
             self.model.load_state_dict(now)
-            row["test_bits"] = None if math.isnan(test) else test
+            row |= {f"test_{k}": None if math.isnan(v) else v for k, v in test.items()}
         return row
 
     def engines(self) -> Row:
@@ -248,17 +251,3 @@ class Run:
         self.probes, self.best = state["probes"], state["best"]
         self.best_weights = {k: v.to(self.device) for k, v in state["best_weights"].items()}
         self._recent = list(state.get("recent", []))
-
-
-@torch.no_grad()
-def evaluate(model: Model, task: Task, episodes: Iterator[Episode]) -> float:
-    """The bits of a set of episodes whose weights sum to 1; NaN for an empty set."""
-    total, state, device = None, None, model.readout.weight.device
-    for recorded in episodes:
-        episode = recorded.to(device, torch.float32)
-        if episode.fresh or state is None:
-            state = model.initial_state(episode.batch)
-        outputs, state = model(episode.x, state)
-        loss = task.loss(outputs, episode)
-        total = loss if total is None else total + loss
-    return math.nan if total is None else total.item() / math.log(2)
