@@ -14,6 +14,7 @@ from harness.check import at_least
 from harness.episode import Episode
 from harness.model import Model
 from harness.optimiser import Optimiser
+from harness.task import Task
 from harness.trainer import Loss, Trainer
 
 
@@ -88,6 +89,10 @@ class SyntheticGradientTrainer(Trainer):
             Synthesiser, model.d_state, hidden=width, layers=layers, bounded=bounded
         )
         self.synthesiser = self.network()
+
+    @classmethod
+    def suits(cls, model: Model, task: Task) -> str:
+        return "" if model.d_state else "it predicts the gradient of a state, and there is none"
 
     @abstractmethod
     def decoupled(self, episode: Episode) -> Iterator[Tensor]:

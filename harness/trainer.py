@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from harness.episode import Episode
 from harness.model import Model
 from harness.optimiser import Optimiser
+from harness.task import Task
 
 Loss: TypeAlias = Callable[[Tensor, Episode], Tensor]
 
@@ -34,6 +35,11 @@ class Trainer(nn.Module, ABC):
         self.loss = loss
         self.carried: Tensor | None = None  # (B, d_state), detached
         self.seen = 0  # timesteps trained on, counted by the owner
+
+    @classmethod
+    def suits(cls, model: Model, task: Task) -> str:
+        """Say in a line why the method cannot train a model on a task; "" where it can."""
+        return ""
 
     @abstractmethod
     def gradients(self, episode: Episode) -> Iterator[Tensor]:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.func import functional_call
 
+from harness.engines.unrolled import unrolled
 from harness.episode import Episode
 from harness.optimiser import Update
 from harness.trainer import Trainer
@@ -56,13 +57,14 @@ class Traced:
 
         # copies: what is traced may write into them
         inputs = [tensor.clone() for tensor in (*self.weights(), *self.data(part))]
-        carried, self.trainer.model.written_out = self.trainer.carried, True
+        carried = self.trainer.carried
         try:
-            return make_fx(self._update_of(part), tracing_mode="fake")(*inputs)
+            with unrolled(self.trainer):
+                return make_fx(self._update_of(part), tracing_mode="fake")(*inputs)
         except Exception as error:
             raise untraceable(str(error).partition("\n")[0]) from error
         finally:
-            self.trainer.carried, self.trainer.model.written_out = carried, False
+            self.trainer.carried = carried
 
     def _update_of(self, part: Episode) -> Call:
         trainer = self.trainer

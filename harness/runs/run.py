@@ -50,6 +50,9 @@ class Run:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(spec.seed)
             model: Model = registry.make("model", spec.model, self.task.d_in, self.task.d_out)
+            method: type[Trainer] = registry.load("trainer", spec.trainer)
+            if why := method.suits(model, self.task):
+                raise ValueError(f"trainer {spec.trainer} does not suit model {spec.model}: {why}")
             self.trainer: Trainer = registry.make("trainer", spec.trainer, model, self.task.loss)
         self.model = model
         self.trainer.to(self.device)
@@ -202,7 +205,7 @@ class Run:
 @torch.no_grad()
 def evaluate(model: Model, task: Task, episodes: Iterator[Episode]) -> float:
     """The bits of a set of episodes whose weights sum to 1; NaN for an empty set."""
-    total, state, device = None, None, model.readout.weight.device
+    total, state, device = None, None, model.device
     for recorded in episodes:
         episode = recorded.to(device, torch.float32)
         if episode.fresh or state is None:
