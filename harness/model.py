@@ -118,10 +118,10 @@ class Layer(Stage):
     def forward(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         if self.carries == 1:
             out, h = self.core(x, state.unsqueeze(0).contiguous())
-            return out, h[0]
+            return out, h.squeeze(0)
         entering = state.unsqueeze(0).split(self.d_out, -1)
         out, leaving = self.core(x, tuple(part.contiguous() for part in entering))
-        return out, torch.cat(leaving, -1)[0]
+        return out, torch.cat(leaving, -1).squeeze(0)
 
     @abstractmethod
     def cell(self, driven: Tensor, state: Tensor) -> Tensor:
@@ -179,7 +179,9 @@ class Recurrent(Model):
         """
         if weights is not None:
             return _with(weights, _Step(self), x_t, state)
-        x, leaving = self.encoded(x_t), []
+        x, leaving = x_t, []
+        if not x_t.is_floating_point():  # not encoded(): F.one_hot looks at ids, which vmap forbids
+            x = (x_t.unsqueeze(-1) == torch.arange(self.d_in, device=x_t.device)).to(state.dtype)
         *entering, _ = self.split(state)
         for layer, part in zip(cast(list[Layer], self.layers), entering, strict=True):
             leaving.append(layer.cell(layer.driven(x), part))

@@ -38,7 +38,9 @@ TRAINERS = [with_t(name) for name in REGISTRY.names("trainer")]
 def test_every_trainer_learns_something_on_every_task_with_every_model(
     trainer: str, task: str, model: str, registry: Registry
 ) -> None:
-    sized = f"{model}(hidden=24)" if "hidden" in REGISTRY.entry("model", model).defaults() else model
+    sized = (
+        f"{model}(hidden=24)" if "hidden" in REGISTRY.entry("model", model).defaults() else model
+    )
     spec = RunSpec(task=task, trainer=trainer, model=sized, batch=16, lr=1e-2, timesteps=600)
     _, left_out = suiting([spec], registry)
     if left_out:
