@@ -81,6 +81,10 @@ class Registry:
         except KeyError:
             raise unknown(kind, name, self._entries[kind]) from None
 
+    def load(self, kind: str, text: str) -> type:
+        """The class that a call names."""
+        return self.entry(kind, Call.parse(text).name).load()
+
     def options(self, kind: str, text: str) -> dict[str, Any]:
         """Every option of a call with its value, defaults included; ValueError on a bad one."""
         call = Call.parse(text)

@@ -13,6 +13,7 @@ from harness.check import at_least
 from harness.episode import Episode
 from harness.model import Model
 from harness.optimiser import Optimiser
+from harness.task import Task
 from harness.trainer import Loss, Trainer
 
 
@@ -89,6 +90,10 @@ class SyntheticGradientTrainer(Trainer):
             Synthesiser, model.d_state, hidden=width, layers=layers, bounded=bounded
         )
         self.synthesiser = self.network()
+
+    @classmethod
+    def suits(cls, model: Model, task: Task) -> str:
+        return "" if model.d_state else "it predicts the gradient of a state, and there is none"
 
     def bootstrap(self, discount: float | None) -> None:
         """Set γ where it is not the scale; ValueError where it cannot be had."""

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from harness.episode import Episode
 from harness.model import Model
 from harness.optimiser import Optimiser
+from harness.task import Task
 
 Loss: TypeAlias = Callable[[Tensor, Episode], Tensor]
 
@@ -50,6 +51,11 @@ class Trainer(nn.Module, ABC):
 
     def close(self) -> None:
         """Let go of what the method holds besides memory; called once, last, whatever happened."""
+
+    @classmethod
+    def suits(cls, model: Model, task: Task) -> str:
+        """Say in a line why the method cannot train a model on a task; "" where it can."""
+        return ""
 
     @abstractmethod
     def gradients(self, episode: Episode) -> Iterator[Tensor]:

@@ -462,7 +462,12 @@ def test_the_page_works_in_a_browser(
         press(find(f".controls [data-axis='{axis}']")[0])
         assert said.split(" ", 2)[2] in (plot.get_attribute("aria-label") or "")
         tip = browser.execute_script(POINT_AT).splitlines()
-        assert tip == ["bptt", "T_task of the level solved, timesteps: 12", said, "median of 3 seeds"]
+        assert tip == [
+            "bptt",
+            "T_task of the level solved, timesteps: 12",
+            said,
+            "median of 3 seeds",
+        ]
     costs = browser.execute_script("return document.querySelector('.costs').textContent")
     assert "<script>" in costs
     assert "0 of 1" in costs

@@ -48,6 +48,7 @@ def command(
 
     from harness.analysis.verdict import judged
     from harness.check import unknown
+    from harness.executors.execute import suiting
     from harness.names.call import Call
     from harness.registry import Registry
     from harness.store import Store
@@ -71,7 +72,9 @@ def command(
     ]
     if seeds:
         specs = [replace(spec, seed=seed) for seed in range(seeds) for spec in specs]
-    specs = list(dict.fromkeys(specs))
+    specs, left_out = suiting(list(dict.fromkeys(specs)), registry)
+    for line in left_out:
+        click.echo(line)
     if estimated:
         _say_estimate(specs, registry)
         return

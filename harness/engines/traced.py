@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.func import functional_call
 
 from harness.compat import torch_internals
+from harness.engines.unrolled import unrolled
 from harness.episode import Episode
 from harness.optimiser import Update
 from harness.trainer import Trainer
@@ -56,13 +57,14 @@ class Traced:
         # copies: what is traced may write into them
         inputs = [tensor.clone() for tensor in (*self.kept(), *self.data(window))]
         trainer = self.trainer
-        carried, memory, trainer.model.written_out = trainer.carried, trainer.memory, True
+        carried, memory = trainer.carried, trainer.memory
         try:
-            return torch_internals.traced(self._update_of(window), inputs)
+            with unrolled(trainer):
+                return torch_internals.traced(self._update_of(window), inputs)
         except Exception as error:
             raise untraceable(str(error).partition("\n")[0]) from error
         finally:
-            trainer.carried, trainer.memory, trainer.model.written_out = carried, memory, False
+            trainer.carried, trainer.memory = carried, memory
 
     def _update_of(self, window: Episode) -> Executable:
         trainer = self.trainer

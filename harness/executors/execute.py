@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
+import torch
+
 from harness.executors.bars import Bars
 from harness.measure.environment import fingerprint
+from harness.model import Model
 from harness.names.call import Call
 from harness.registry import Registry
 from harness.runs.run import Run
 from harness.spec import Conditions, RunSpec
 from harness.store import Store
+from harness.task import Task
+from harness.trainer import Trainer
 
 
 class Places(Protocol):
@@ -64,6 +70,33 @@ def check(specs: Sequence[RunSpec], registry: Registry, engine: str = "eager") -
         except (RuntimeError, MemoryError, OverflowError, TypeError) as error:
             reason = str(error).partition("\n")[0]
             raise ValueError(f"{spec.label} cannot be built: {reason}") from None
+
+
+def suiting(specs: Sequence[RunSpec], registry: Registry) -> tuple[list[RunSpec], list[str]]:
+    """The runs whose trainer suits their model and task, and a line for each reason against others.
+
+    For suites, which put every trainer beside every other; a run asked for by name is refused.
+    """
+    built: dict[tuple[str, str], tuple[Model, Task]] = {}
+    asked: dict[tuple[str, str, str], str] = {}
+    kept: list[RunSpec] = []
+    out: dict[str, list[RunSpec]] = defaultdict(list)
+    for spec in specs:
+        both = spec.model, spec.task
+        if both not in built:
+            task = registry.make("task", spec.task)
+            with torch.random.fork_rng(devices=[]):
+                built[both] = registry.make("model", spec.model, task.d_in, task.d_out), task
+        named = spec.trainer, *both
+        if named not in asked:
+            method: type[Trainer] = registry.load("trainer", spec.trainer)
+            asked[named] = method.suits(*built[both])
+        (out[asked[named]] if asked[named] else kept).append(spec)
+    return kept, [
+        f"{len(left)} runs left out, {', '.join(dict.fromkeys(s.trainer for s in left))} with "
+        f"{', '.join(dict.fromkeys(s.model for s in left))}: {why}"
+        for why, left in out.items()
+    ]
 
 
 def _finished(spec: RunSpec, store: Store, registry: Registry) -> bool:

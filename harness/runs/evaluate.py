@@ -26,7 +26,7 @@ def evaluate(model: Model, task: Task, episodes: Iterator[Episode]) -> dict[str,
     """
     score = task.score
     graded = score.rows == "validation" and score.column != "bits"
-    total, grades, state, device = None, None, None, model.readout.weight.device
+    total, grades, state, device = None, None, None, model.device
     for recorded in episodes:
         episode = recorded.to(device, torch.float32)
         if episode.fresh or state is None:

@@ -74,6 +74,9 @@ class Run:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(spec.seed)
             model: Model = registry.make("model", spec.model, self.task.d_in, self.task.d_out)
+            method: type[Trainer] = registry.load("trainer", spec.trainer)
+            if why := method.suits(model, self.task):
+                raise ValueError(f"trainer {spec.trainer} does not suit model {spec.model}: {why}")
             self.trainer: Trainer = registry.make("trainer", spec.trainer, model, self.task.loss)
         self.model = model
         self.trainer.to(self.device)
