@@ -34,7 +34,9 @@ def completed(records: Sequence[Record], wanted: Callable[[Record], bool]) -> li
 def setting(record: Record) -> tuple[Any, ...]:
     """Everything that runs in one panel share."""
     s: RunSpec = record.spec
-    return s.task, s.model, s.batch, s.lr, s.clip, s.timesteps, s.device
+    return (
+        s.task, s.model, s.batch, s.lr, s.clip, s.timesteps, s.device, s.optimiser, s.schedule,
+    )  # fmt: skip
 
 
 def trained(record: Record) -> bool:
@@ -107,6 +109,6 @@ def title(records: Sequence[Record]) -> str:
     """What a panel shows: the task, and how many seeds its lines and bands stand for."""
     counts = Counter(record.spec.trainer for record in records)
     seeds = "–".join(map(str, sorted({min(counts.values()), max(counts.values())})))
-    return f"{records[0].spec.task}\n" + (
+    return f"{records[0].spec.task}{records[0].spec.suffix}\n" + (
         "1 seed" if seeds == "1" else f"median and range of {seeds} seeds"
     )

@@ -86,8 +86,10 @@ def sections(records: Sequence[Record]) -> list[Section]:
 
 def _setting(record: Record) -> str:
     s = record.spec
+    rule = "Adam" if s.optimiser == "adam" else s.optimiser
+    schedule = "" if s.schedule == "constant" else f", {s.schedule},"
     return (
-        f"{s.task}: {s.model}, batch {s.batch}, Adam {s.lr:g} clipped at {s.clip:g}, "
+        f"{s.task}: {s.model}, batch {s.batch}, {rule} {s.lr:g}{schedule} clipped at {s.clip:g}, "
         f"{s.timesteps:,} timesteps, {s.device}"
         + (f", {record.engine}" if record.engine != "eager" else "")
     )

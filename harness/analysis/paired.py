@@ -128,7 +128,7 @@ def _contrast(group: Sequence[Record], beside: Sequence[Pair]) -> Contrast:
     left = ", ".join(f"{n} {what}" for what, n in sorted(lacking.items()) if n)
     return Contrast(
         f"{spec.task}: {spec.model}, batch {spec.batch}, {spec.timesteps:,} timesteps, "
-        f"{spec.device}",
+        f"{spec.device}{spec.suffix}",
         (*notes, *([f"left out: {left}"] if left else [])),
         tuple(measure for measure in measures if measure is not None),
     )  # fmt: skip

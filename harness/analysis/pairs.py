@@ -25,15 +25,19 @@ def name(record: Record) -> str:
 
 
 def task(record: Record) -> str:
-    """What is said of where a run was made: the task's name, and the text where there is one."""
-    call = Call.parse(record.spec.task)
-    return f"{call.name}, {corpus}" if (corpus := record.header.get("corpus")) else call.name
+    """What is said of where a run was made: the task's name, the text where there is one, and what
+    moves the model where that is not Adam at a constant rate."""
+    call = Call.parse(record.spec.task).name
+    corpus = record.header.get("corpus")
+    return (f"{call}, {corpus}" if corpus else call) + record.spec.suffix
 
 
-def setting(record: Record) -> tuple[str, str, int, int, str, str]:
+def setting(record: Record) -> tuple[str, str, int, int, str, str, str, str]:
     """What runs that are compared must share; the learning rate is each method's own."""
     s = record.spec
-    return s.task, s.model, s.batch, s.timesteps, s.device, record.engine
+    return (
+        s.task, s.model, s.batch, s.timesteps, s.device, record.engine, s.optimiser, s.schedule,
+    )  # fmt: skip
 
 
 def where(records: Iterable[Record]) -> str:

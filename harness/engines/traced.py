@@ -35,9 +35,13 @@ class Traced:
         return part.length, part.batch, part.fresh, part.final, self.trainer.phase
 
     def tensors(self) -> list[Tensor]:
-        """Every tensor that an update changes, in place."""
+        """Every tensor that an update changes, in place; and the learning rates, which it reads.
+
+        The rates stand here, not among the data, so that one that stays costs nothing an update.
+        """
         moved: list[Tensor] = [p for update in self.updates for p in update.parameters]
-        return moved + [moment for update in self.updates for moment in update.moments()]
+        moved += [moment for update in self.updates for moment in update.moments()]
+        return moved + [update.rate for update in self.updates]
 
     def weights(self) -> list[Tensor]:
         """Their numbers alone."""
@@ -74,6 +78,7 @@ class Traced:
             given = iter(tensors)
             parameters = {name: next(given) for group in own for name in group}
             remembered = [[next(given) for _ in range(count)] for count in moments]
+            rates = [next(given) for _ in self.updates]
             x, y, weight, trainer.carried = given
             leaves = {name: p.detach().requires_grad_() for name, p in parameters.items()}
             with torch.enable_grad():
@@ -81,9 +86,12 @@ class Traced:
             if len(losses) != 1:
                 raise TypeError(f"gradients() yielded {len(losses)} times for one update")
             with torch.no_grad():
-                for update, group, memory in zip(self.updates, own, remembered, strict=True):
+                for update, group, memory, rate in zip(
+                    self.updates, own, remembered, rates, strict=True
+                ):
                     gradients = [leaves[name].grad for name in group]
-                    update.written_out([parameters[name] for name in group], gradients, memory)
+                    weights = [parameters[name] for name in group]
+                    update.written_out(weights, gradients, memory, rate)
             assert trainer.carried is not None
             return [losses[0], trainer.carried]
 

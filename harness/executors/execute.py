@@ -11,7 +11,7 @@ from harness.measure.environment import fingerprint
 from harness.names.call import Call
 from harness.registry import Registry
 from harness.runs.run import Run
-from harness.spec import Conditions, RunSpec
+from harness.spec import CALLS, Conditions, RunSpec
 from harness.store import Store
 
 
@@ -90,7 +90,7 @@ def _finished(spec: RunSpec, store: Store, registry: Registry) -> bool:
                 f"{spec.label} is recorded with another {name}; "
                 "give --again or another --results folder"
             )
-    for kind in ("task", "trainer", "model"):
+    for kind in CALLS:
         path = registry.entry(kind, Call.parse(getattr(spec, kind)).name).path
         if path in registry.outside and fingerprint(path) not in there.header.get("plugins", ""):
             raise ValueError(

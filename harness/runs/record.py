@@ -6,7 +6,6 @@ import time
 import traceback
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +14,7 @@ from harness.registry import Registry
 from harness.runs import checkpoint
 from harness.runs.run import DivergenceError, Run
 from harness.runs.scalars import Scalars
-from harness.spec import Conditions, RunSpec
+from harness.spec import CALLS, Conditions, RunSpec
 from harness.store import BusyError, RecordingError, Row, Store, Writer
 
 if TYPE_CHECKING:
@@ -149,9 +148,6 @@ def asked(spec: RunSpec, registry: Registry) -> Row:
     """What is known of a run before it begins."""
     return {
         "id": spec.id,
-        "spec": asdict(spec),
-        "options": {
-            kind: registry.options(kind, getattr(spec, kind))
-            for kind in ("task", "trainer", "model")
-        },
+        "spec": spec.to_dict(),
+        "options": {kind: registry.options(kind, getattr(spec, kind)) for kind in CALLS},
     }

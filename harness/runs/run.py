@@ -15,7 +15,7 @@ from harness.measure.cost import Cost, Meter, gauge, peak_memory_bytes
 from harness.measure.environment import available
 from harness.measure.probe import probe
 from harness.model import Model
-from harness.optimiser import Optimiser
+from harness.optimiser import Optimiser, Rule, Schedule
 from harness.registry import Registry
 from harness.spec import RunSpec
 from harness.store import Row
@@ -53,8 +53,10 @@ class Run:
             self.trainer: Trainer = registry.make("trainer", spec.trainer, model, self.task.loss)
         self.model = model
         self.trainer.to(self.device)
-        adam = Optimiser("adam", spec.lr, spec.clip)
-        self.updates = [adam.over(list(model.parameters()))]
+        rule: Rule = registry.make("optimiser", spec.optimiser)
+        schedule: Schedule = registry.make("schedule", spec.schedule, spec.timesteps)
+        how = Optimiser(rule, spec.lr, spec.clip, schedule)
+        self.updates = [how.over(list(model.parameters()))]
         own = self.trainer.own_parameters()
         if own:
             if self.trainer.own_optimiser is None:
@@ -109,6 +111,9 @@ class Run:
     def learn(self, episode: Episode) -> float:
         """One episode: the timed part. Return its loss in bits, ln 2 nats each."""
         self.engine.prepare(episode)
+        middle = self.done["timesteps"] + episode.length / 2
+        for update in self.updates:
+            update.at(middle)
         losses = self.engine.timed(episode, self.meter)
         self.done["timesteps"] += episode.length
         nats: list[float] = torch.stack(losses).tolist()
