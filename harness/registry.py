@@ -1,4 +1,4 @@
-"""Tasks, models, trainers, figures and suites, found by file name."""
+"""Tasks, models, trainers, optimisers, figures and suites, found by file name."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ class Entry:
 class Registry:
     """Everything that a name on the command line can mean.
 
-    plugins: files outside the project; every class in them that is a task, a model, a trainer,
-             a figure or a suite is found under the file's name.
+    plugins: files outside the project; every class in them that is of one of the kinds (FOLDERS)
+             is found under the file's name.
     outside: these, and the files that installed packages bring
     """
 

@@ -181,7 +181,7 @@ def title(records: Sequence[Record]) -> str:
     """What a panel shows: the task, the window of its methods if they share one, the seeds."""
     windows = {r.spec.T for r in records} - {None}
     T = f", T = {windows.pop()}" if len(windows) == 1 else ""
-    return f"{task(records[0])}{T}\n{seeds(records)}"
+    return f"{task(records[0])}{T}{records[0].spec.suffix}\n{seeds(records)}"
 
 
 def seeds(records: Sequence[Record]) -> str:

@@ -24,7 +24,7 @@ TOP_SHELF = (
 FLOORS = (
     ("__init__", "compat", "names", "check", "episode", "score", "statistics"),
     ("model", "task", "optimiser", "spec", "registry"),
-    ("trainer", "store", "suite", "models", "synthesiser", "tasks"),
+    ("trainer", "store", "suite", "models", "synthesiser", "tasks", "optimisers"),
     ("measure", "trainers", "figure", "claim", "suites"),
     ("engines", "analysis"),
     ("runs", "report", "claims", "plots"),
@@ -111,12 +111,14 @@ def test_no_imports_run_in_a_circle() -> None:
 
 
 def drawers() -> list[Path]:
-    folders = (ROOT / "tasks", ROOT / "harness" / "trainers", ROOT / "harness" / "models")
+    names = ("tasks", "harness/trainers", "harness/models", "harness/optimisers",
+             "harness/optimisers/schedules")  # fmt: skip
+    folders = [ROOT / each for each in names]
     return sorted(path for folder in folders for path in folder.glob("*.py"))
 
 
 @pytest.mark.parametrize("path", drawers(), ids=name)
-def test_methods_models_and_tasks_import_the_top_shelf_alone(path: Path) -> None:
+def test_methods_models_tasks_and_optimisers_import_the_top_shelf_alone(path: Path) -> None:
     for other in imported(path):
         on_the_shelf = other.parent == ROOT / "harness"
         private_sibling = other.parent == path.parent and other.stem.startswith("_")

@@ -28,18 +28,22 @@ def name(record: Record) -> str:
 
 
 def task(record: Record) -> str:
-    """What is said of where a run was made: the task's name, and the text where there is one."""
-    call = Call.parse(record.spec.task)
-    return f"{call.name}, {corpus}" if (corpus := record.header.get("corpus")) else call.name
+    """What is said of where a run was made: the task's name, the text where there is one, and what
+    moves the model where that is not Adam at a constant rate."""
+    call = Call.parse(record.spec.task).name
+    corpus = record.header.get("corpus")
+    return (f"{call}, {corpus}" if corpus else call) + record.spec.suffix
 
 
-def setting(record: Record) -> tuple[str, str, int, int, str, str]:
+def setting(record: Record) -> tuple[str, str, int, int, str, str, str, str]:
     """What runs that are compared must share, in tables, figures and claims alike.
 
     The trainer and its rates are not in it: every method is run at its own.
     """
     s = record.spec
-    return s.task, s.model, s.batch, s.timesteps, s.device, record.engine
+    return (
+        s.task, s.model, s.batch, s.timesteps, s.device, record.engine, s.optimiser, s.schedule,
+    )  # fmt: skip
 
 
 def rates(record: Record) -> Rates:
@@ -56,7 +60,9 @@ def common_rates(records: Iterable[Record]) -> Rates:
 def described(record: Record, at: Rates | None = None) -> str:
     """The setting of a run in words; at: the rates to name among them."""
     s = record.spec
-    optimiser = f", Adam {at[0]:g} clipped at {at[1]:g}" if at else ""
+    rule = "Adam" if s.optimiser == "adam" else s.optimiser
+    schedule = "" if s.schedule == "constant" else f", {s.schedule},"
+    optimiser = f", {rule} {at[0]:g}{schedule} clipped at {at[1]:g}" if at else s.suffix
     engine = f", {record.engine}" if record.engine != "eager" else ""
     return (
         f"{s.task}: {s.model}, batch {s.batch}{optimiser}, {s.timesteps:,} timesteps, "

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 COLUMNS = (
-    "run_id", "task", "trainer", "T", "model", "seed", "status", "batch", "lr", "clip", "device",
-    "timesteps", "updates", "seconds", "throughput", "flops", "flops_per_timestep",
-    "flops_per_update", "activation_bytes", "peak_memory_bytes", "parameters", "bits", "unit",
-    "level_n", "level_r", "t_task", "validation_bits", "test_bits",
+    "run_id", "task", "trainer", "T", "model", "seed", "status", "batch", "lr", "clip",
+    "optimiser", "schedule", "device", "timesteps", "updates", "seconds", "throughput",
+    "flops", "flops_per_timestep", "flops_per_update", "activation_bytes", "peak_memory_bytes",
+    "parameters", "bits", "unit", "level_n", "level_r", "t_task", "validation_bits", "test_bits",
     "score", "score_unit", "score_value", "score_higher", "error",
     "corpus", "corpus_sha256", "convention", "options",
     "commit", "dirty", "python", "torch", "machine", "processor", "threads", "engine",

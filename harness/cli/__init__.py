@@ -90,14 +90,19 @@ def data(function: F) -> F:
 
 
 def setting(function: F) -> F:
-    """--model, --batch, --lr, --clip, --corpus and --device: what all trainers named share."""
+    """--model, --batch, --lr, --optimiser, ... and --device: what all trainers named share."""
     for option in (
         click.option("--device", default="cpu", show_default=True, help="cpu, cuda or cuda:0."),
         click.option("--corpus", metavar="NAME|PATH",
                      help="Text for char_lm, in place of the one that the task names."),
         click.option("--clip", default=1.0, show_default=True,
                      help="Norm at which the model's gradient is clipped; 0: never."),
-        click.option("--lr", default=1e-2, show_default=True, help="Of Adam on the model."),
+        click.option("--schedule", default="constant", show_default=True, metavar="CALL",
+                     help='Of the learning rate: constant, linear, "cosine(warmup=100)".'),
+        click.option("--optimiser", default="adam", show_default=True, metavar="CALL",
+                     help='Of the model: adam, adamw, rmsprop, "sgd(momentum=0.9)".'),
+        click.option("--lr", default=1e-2, show_default=True,
+                     help="Peak learning rate of the model."),
         click.option("--batch", default=32, show_default=True, help="Sequences side by side."),
         click.option("--model", default="lstm(hidden=64)", show_default=True),
     ):  # fmt: skip

@@ -36,9 +36,14 @@ class Traced:
         return window.length, window.batch, window.fresh, window.final, self.trainer.phase
 
     def tensors(self) -> list[Tensor]:
-        """Every tensor that an update changes in place: weights, moments, the method's memory."""
+        """Every tensor that an update changes in place; and the learning rates, which it reads.
+
+        Weights, moments and the method's memory. The rates stand here, not among the data, so
+        that one that stays costs nothing an update.
+        """
         moved: list[Tensor] = [p for update in self.updates for p in update.parameters]
         moved += [moment for update in self.updates for moment in update.moments()]
+        moved += [update.rate for update in self.updates]
         return moved + list(self.trainer.memory.values())
 
     def kept(self) -> list[Tensor]:
@@ -77,6 +82,7 @@ class Traced:
             given = iter(tensors)
             parameters = {name: next(given) for group in own for name in group}
             moving = [[next(given) for _ in range(count)] for count in moments]
+            rates = [next(given) for _ in self.updates]
             memory = {name: next(given) for name in remembered}
             x, y, weight, trainer.carried = given
             trainer.memory = dict(memory)
@@ -87,9 +93,9 @@ class Traced:
             if len(losses) != 1:
                 raise TypeError(f"gradients() yielded {len(losses)} times for one update")
             with torch.no_grad():
-                for update, group, kept in zip(self.updates, own, moving, strict=True):
+                for update, group, kept, rate in zip(self.updates, own, moving, rates, strict=True):
                     gradients = [leaves[name].grad for name in group]
-                    update.written_out([parameters[name] for name in group], gradients, kept)
+                    update.written_out([parameters[name] for name in group], gradients, kept, rate)
                 for name, before in memory.items():
                     if trainer.memory[name] is not before:
                         before.copy_(trainer.memory[name])

@@ -15,7 +15,7 @@ from harness.model import Model
 from harness.names.call import Call
 from harness.registry import Registry
 from harness.runs.run import Run
-from harness.spec import Conditions, RunSpec
+from harness.spec import CALLS, Conditions, RunSpec
 from harness.store import Store
 from harness.task import Task
 from harness.trainer import Trainer
@@ -123,7 +123,7 @@ def _finished(spec: RunSpec, store: Store, registry: Registry) -> bool:
                 f"{spec.label} is recorded with another {name}; "
                 "give --again or another --results folder"
             )
-    for kind in ("task", "trainer", "model"):
+    for kind in CALLS:
         path = registry.entry(kind, Call.parse(getattr(spec, kind)).name).path
         if path in registry.outside and fingerprint(path) not in there.header.get("plugins", ""):
             raise ValueError(

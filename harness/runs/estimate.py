@@ -24,7 +24,7 @@ def estimate(specs: Sequence[RunSpec], registry: Registry) -> list[tuple[RunSpec
     for spec in specs:
         kind = replace(spec, seed=0, timesteps=1, probe=0)
         if kind not in tried:
-            tried[kind] = _per_timestep(kind, registry)
+            tried[kind] = _per_timestep(spec, registry)  # a schedule may need the budget
     found = []
     for spec in specs:
         seconds, flops = tried[replace(spec, seed=0, timesteps=1, probe=0)]

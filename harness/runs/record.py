@@ -15,7 +15,7 @@ from harness.registry import Registry
 from harness.runs import checkpoint
 from harness.runs.run import DivergenceError, Run
 from harness.runs.scalars import Scalars
-from harness.spec import Conditions, RunSpec
+from harness.spec import CALLS, Conditions, RunSpec
 from harness.store import BusyError, RecordingError, Row, Store, Writer
 
 if TYPE_CHECKING:
@@ -182,9 +182,6 @@ def asked(spec: RunSpec, registry: Registry) -> Row:
     """What is known of a run before it begins."""
     return {
         "id": spec.id,
-        "spec": asdict(spec),
-        "options": {
-            kind: registry.options(kind, getattr(spec, kind))
-            for kind in ("task", "trainer", "model")
-        },
+        "spec": spec.to_dict(),
+        "options": {kind: registry.options(kind, getattr(spec, kind)) for kind in CALLS},
     }

@@ -18,7 +18,7 @@ from harness.measure.costs import Costs
 from harness.measure.environment import available
 from harness.measure.probe import probe
 from harness.model import Model
-from harness.optimiser import Optimiser
+from harness.optimiser import Optimiser, Rule, Schedule
 from harness.registry import Registry
 from harness.runs.evaluate import chosen_by, evaluate
 from harness.spec import RunSpec
@@ -80,8 +80,10 @@ class Run:
             self.trainer: Trainer = registry.make("trainer", spec.trainer, model, self.task.loss)
         self.model = model
         self.trainer.to(self.device)
-        adam = Optimiser("adam", spec.lr, spec.clip)
-        self.updates = [adam.over(list(model.parameters()))]
+        rule: Rule = registry.make("optimiser", spec.optimiser)
+        schedule: Schedule = registry.make("schedule", spec.schedule, spec.timesteps)
+        how = Optimiser(rule, spec.lr, spec.clip, schedule)
+        self.updates = [how.over(list(model.parameters()))]
         own = self.trainer.own_parameters()
         if own:
             if self.trainer.own_optimiser is None:
@@ -139,6 +141,7 @@ class Run:
         while self.done["timesteps"] < self.spec.timesteps:
             episode = next(supply)
             yield Moment.DRAWN, episode
+            self._set_rates(episode)
             self.engine.prepare(episode)
             for _ in self.engine.waiting(episode):
                 yield Moment.WAITING, episode
@@ -154,9 +157,16 @@ class Run:
 
     def learn(self, episode: Episode) -> float:
         """Learn one episode outside of the loop; return its loss in bits, ln 2 nats each."""
+        self._set_rates(episode)
         self.engine.prepare(episode)
         self._take(episode)
         return self.bits
+
+    def _set_rates(self, episode: Episode) -> None:
+        """Learning rates as the schedule has them in the middle of an episode."""
+        middle = self.done["timesteps"] + episode.length / 2
+        for update in self.updates:
+            update.at(middle)
 
     def _take(self, episode: Episode) -> None:
         """The timed part of an episode, and what it comes to."""
