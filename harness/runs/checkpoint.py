@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile, ZipFile
 
 import torch
 
@@ -32,9 +33,13 @@ def load(path: Path, run_id: str) -> dict[str, Any] | None:
     if not path.exists():
         return None
     try:
+        with ZipFile(path) as file:
+            if altered := file.testzip():  # torch itself reads over a wrong checksum
+                raise BadZipFile(altered)
         state: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
+        owner, _ = state.pop("run_id"), state["done"]["timesteps"]
     except Exception as error:
         raise ValueError(f"checkpoint {path} is damaged ({type(error).__name__})") from None
-    if state.pop("run_id") != run_id:
+    if owner != run_id:
         raise ValueError(f"checkpoint {path} belongs to another run")
     return state

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.measure import environment
 from harness.registry import Registry
@@ -16,7 +16,7 @@ from harness.runs import checkpoint
 from harness.runs.run import DivergenceError, Run
 from harness.runs.scalars import Scalars
 from harness.spec import CALLS, Conditions, RunSpec
-from harness.store import BusyError, RecordingError, Row, Store, Writer
+from harness.store import BusyError, Record, RecordingError, Row, Store, Writer
 
 if TYPE_CHECKING:
     from harness.engines.stacked import Going, Stack
@@ -78,19 +78,35 @@ def recording(
         run = Run(spec, registry, conditions.engine, stack)
         opened.callback(run.close)
         path = store.checkpoint(spec)
-        if conditions.again:
-            path.unlink(missing_ok=True)  # of another attempt, perhaps of other code
-        resumed = checkpoint.load(path, spec.id)
-        if there and "date" in there.header and resumed:
+        resumed = None if conditions.again else _resumable(spec, there, store)
+        if resumed:
             run.load_state_dict(resumed)
             where = environment.describe(run.device, registry.outside)
             append("resumed", {"timesteps": run.done["timesteps"], **where})
         else:
+            path.unlink(missing_ok=True)  # of another attempt, perhaps of other code
             append("run", _header(run, registry))
+        if store.damage(spec):
+            store.say(f"{spec.label} {'goes on from its checkpoint' if resumed else 'begins anew'}")
         end = yield from _follow(run, append, store, progress)
         append("end", end)
         path.unlink(missing_ok=True)
         return str(end["status"])
+
+
+def _resumable(spec: RunSpec, there: Record | None, store: Store) -> dict[str, Any] | None:
+    """The checkpoint that a run can go on from; None where it has to begin anew.
+
+    It has to where the checkpoint is damaged, or where the record has lost rows before it.
+    """
+    try:
+        state = checkpoint.load(store.checkpoint(spec), spec.id)
+    except ValueError as error:
+        store.say(f"{error}; {spec.label} begins anew")
+        return None
+    if state is None or there is None or "date" not in there.header:
+        return None
+    return state if state["done"]["timesteps"] <= there.sound else None
 
 
 def fail(spec: RunSpec, registry: Registry, store: Store, error: str) -> str:
