@@ -25,9 +25,11 @@ def name(record: Record) -> str:
 
 
 def task(record: Record) -> str:
-    """What is said of where a run was made: the task's name, and the text where there is one."""
-    call = Call.parse(record.spec.task)
-    return f"{call.name}, {corpus}" if (corpus := record.header.get("corpus")) else call.name
+    """What is said of where a run was made: the task's name, and its text or its protocol."""
+    protocol = record.header.get("options", {}).get("task", {}).get("protocol")
+    kind = record.header.get("corpus") or protocol
+    said = Call.parse(record.spec.task).name
+    return f"{said} ({kind})" if kind else said
 
 
 def setting(record: Record) -> tuple[str, str, int, int, str, str]:
@@ -38,7 +40,7 @@ def setting(record: Record) -> tuple[str, str, int, int, str, str]:
 
 def where(records: Iterable[Record]) -> str:
     """The tasks that runs are of, in words."""
-    return "; ".join(sorted({task(record) for record in records}))
+    return ", ".join(sorted({task(record) for record in records}))
 
 
 def of(trainer: str, **options: float) -> Callable[[Record], bool]:
