@@ -182,9 +182,10 @@ def test_every_T_has_a_finding_of_its_own_and_all_are_one_family(registry: Regis
 
 
 def test_where_truncation_solved_no_level_there_is_no_ratio_of_N(registry: Registry) -> None:
-    def levels(*truncated: int) -> str:
+    def levels(*truncated: int, diverged: bool = False) -> str:
         records = [run("dni(T=2)", s, 7) for s in range(len(truncated))]
         records += [run("tbptt(T=2)", s, level) for s, level in enumerate(truncated)]
+        records[-1].end["status"] = "diverged" if diverged else "complete"
         return next(x for x in lines("dependency", records, registry) if "N 4 against" in x)
 
     none = levels(*[0] * 6)
@@ -193,6 +194,7 @@ def test_where_truncation_solved_no_level_there_is_no_ratio_of_N(registry: Regis
     # one run of six is enough: there is nothing to divide by
     assert "N 4 against 2, no ratio" in levels(5, 5, 5, 5, 5, 0)
     assert "N 4 against 2, ratio 2.00 [2.00, 2.00]" in levels(*[5] * 6)
+    assert "N 4 against 2, no ratio" in levels(*[5] * 6, diverged=True)
 
 
 def test_truncation_at_its_best_has_the_seconds_of_the_first_dni_to_end(registry: Registry) -> None:
@@ -241,9 +243,9 @@ def test_on_text_a_gain_is_set_beside_what_a_longer_window_gains(registry: Regis
 
 def test_what_short_windows_cost_by_themselves_is_said(registry: Registry) -> None:
     """dni takes 6 times full BPTT's time, tbptt 4 times: of its FLOPs, in pieces."""
-    records = [run("bptt", s, 5) for s in range(8)]
-    records += [run("tbptt(T=2)", s, 5, pace=4) for s in range(8)]
-    records += [run("dni(T=2)", s, 5, pace=6) for s in range(8)]
+    records = [run("bptt", s, 5) for s in range(10)]
+    records += [run("tbptt(T=2)", s, 5, pace=4) for s in range(10)]
+    records += [run("dni(T=2)", s, 5, pace=6) for s in range(10)]
     found = lines("speed", records, registry)
     at = next(i for i, x in enumerate(found) if "less time than one of full BPTT" in x)
     assert found[at].split()[:2] == ["contradicted", "6.00"]
@@ -260,8 +262,8 @@ def test_what_short_windows_cost_by_themselves_is_said(registry: Registry) -> No
 def test_runs_of_different_settings_are_no_pair_and_two_of_one_are_refused(
     registry: Registry,
 ) -> None:
-    ours = [run("dni(T=2)", s, 8) for s in range(8)]
-    theirs = [run("tbptt(T=2)", s, 4) for s in range(8)]
+    ours = [run("dni(T=2)", s, 8) for s in range(10)]
+    theirs = [run("tbptt(T=2)", s, 4) for s in range(10)]
     for record in theirs:
         record.spec = replace(record.spec, timesteps=50)
     assert "undecided: no runs recorded" in lines("bootstrapping", ours + theirs, registry)[1]
@@ -273,8 +275,8 @@ def test_runs_of_different_settings_are_no_pair_and_two_of_one_are_refused(
 
 def test_time_to_target_is_to_what_every_run_of_both_reaches(registry: Registry) -> None:
     """The worst run of all stops at level 4, which each solves at its fifth point."""
-    records = [run("dni(T=2)", s, 9 if s else 4, pace=2) for s in range(8)]
-    records += [run("tbptt(T=2)", s, 5) for s in range(8)]
+    records = [run("dni(T=2)", s, 9 if s else 4, pace=2) for s in range(10)]
+    records += [run("tbptt(T=2)", s, 5) for s in range(10)]
     found = next(x for x in lines("speed", records, registry) if "fewer seconds than tbptt" in x)
     assert found.split()[:3] == ["contradicted", "2.00", "[2.00,"]
     records[0] = run("dni(T=2)", 0, 0)
