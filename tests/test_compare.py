@@ -87,7 +87,7 @@ def test_pairs_by_hand() -> None:
     assert to_target.change.effect.centre == pytest.approx((4 - 1 + 3 - 2 + 12 - 3) / 3)
     flops = measures["GFLOP to target"]
     assert flops.change.effect.centre == pytest.approx((4 - 2 + 2 - 4 + 6 - 6) / 3)
-    held = measures["held kB to target"]
+    held = measures["activations kB to target"]
     assert (held.a, held.b, held.change.effect.centre) == (8, 5, 3)
     assert (held.change.effect.low, held.change.effect.high) == (3, 3)
 
@@ -184,7 +184,9 @@ def test_the_command_compares_trainers_and_draws_profiles(
     printed = capsys.readouterr().out
     assert printed.startswith("A: dni(T=3)\nB: tbptt(T=3)\n")
     assert "3 pairs" in printed
-    line = next(line for line in printed.splitlines() if line.startswith("held kB to target"))
+    line = next(
+        line for line in printed.splitlines() if line.startswith("activations kB to target")
+    )
     assert line.split()[4:] == [
         "8.00", "5.00", "3.00", "[3.00,", "3.00]", "1.60", "[1.60,", "1.60]", "0.250", "3",
     ]  # fmt: skip

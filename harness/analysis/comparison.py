@@ -16,7 +16,7 @@ from harness.store import Record, Row
 
 COLUMNS = (
     "trainer", "seeds", "score", "updates", "seconds", "GFLOP",
-    "s to target", "GFLOP to target", "held kB", "peak kB",
+    "s to target", "GFLOP to target", "activations kB", "peak kB",
 )  # fmt: skip
 
 

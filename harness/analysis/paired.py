@@ -19,7 +19,7 @@ from harness.store import Record
 COSTS = (
     ("seconds", 1.0, "seconds"),
     ("flops", 1e9, "GFLOP"),
-    ("activation_bytes", 1e3, "held kB"),
+    ("activation_bytes", 1e3, "activations kB"),
     ("peak_memory_bytes", 1e3, "peak kB"),
 )
 """Columns of the tidy table, their divisors and names."""

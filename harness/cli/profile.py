@@ -49,7 +49,7 @@ def command(
         "trainer": frame["trainer"],
         "MFLOP/update": (frame["flops_per_update"] / 1e6).map("{:.2f}".format),
         "MFLOP/timestep": (frame["flops_per_timestep"] / 1e6).map("{:.2f}".format),
-        "held kB": (frame["activation_bytes"] / 1e3).map("{:,.0f}".format),
+        "activations kB": (frame["activation_bytes"] / 1e3).map("{:,.0f}".format),
         "peak kB": (frame["peak_memory_bytes"] / 1e3).map("{:,.0f}".format),
         "updates/s": frame["updates_per_second"].map("{:,.0f}".format),
         "timesteps×B/s": frame["throughput"].map("{:,.0f}".format),
