@@ -150,7 +150,7 @@ FACTS: dict[tuple[str, str], list[Callable[[], str]]] = {
             f"{by_T('equal T and seconds', [5])[0]} times in equal seconds"
         ),
         lambda: f"{faster('seconds than tbptt')} times the seconds of `tbptt`",
-        lambda: f"and {faster('seconds than full BPTT')} times those of `bptt`",
+        lambda: f"and {faster('seconds than full BPTT')} times those of `bptt`, all eager",
         lambda: f"{runs_an_hour('--jobs 2 --engine compiled')} times as many runs an hour as one",
         lambda: f"takes {faster('timesteps than full BPTT')} times its timesteps",
     ],
