@@ -28,11 +28,14 @@ def name(record: Record) -> str:
 
 
 def task(record: Record) -> str:
-    """What is said of where a run was made: the task's name, the text where there is one, and what
-    moves the model where that is not Adam at a constant rate."""
-    call = Call.parse(record.spec.task).name
-    corpus = record.header.get("corpus")
-    return (f"{call}, {corpus}" if corpus else call) + record.spec.suffix
+    """What is said of where a run was made: the task's name, its text or its protocol.
+
+    And what moves the model, where that is not Adam at a constant rate.
+    """
+    protocol = record.header.get("options", {}).get("task", {}).get("protocol")
+    kind = record.header.get("corpus") or protocol
+    said = Call.parse(record.spec.task).name
+    return (f"{said} ({kind})" if kind else said) + record.spec.suffix
 
 
 def setting(record: Record) -> tuple[str, str, int, int, str, str, str, str]:
@@ -87,7 +90,7 @@ def arms(records: Sequence[Record]) -> dict[str, list[Record]]:
 
 def where(records: Iterable[Record]) -> str:
     """The tasks that runs are of, in words."""
-    return "; ".join(sorted({task(record) for record in records}))
+    return ", ".join(sorted({task(record) for record in records}))
 
 
 def of(trainer: str, **options: float) -> Callable[[Record], bool]:

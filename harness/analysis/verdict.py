@@ -29,7 +29,7 @@ def rulings(claim: Claim, records: Sequence[Record]) -> list[Ruling]:
     return [
         Ruling(
             finding.verdict(p),
-            f"{finding.paired.effect.said(finding.digits)} {finding.unit}",
+            finding.effect,
             said_p(p),
             f"{finding.paired.effect.n} pairs",
             f"{finding.says}: {finding.where}",
