@@ -23,8 +23,8 @@ TOP_SHELF = (
 
 FLOORS = (
     ("__init__", "compat", "names", "check", "episode", "score", "statistics"),
-    ("model", "task", "optimiser", "spec", "registry"),
-    ("trainer", "store", "suite", "models", "synthesiser", "tasks", "optimisers"),
+    ("model", "task", "optimiser", "spec", "registry", "records"),
+    ("trainer", "store", "suite", "models", "optimisers", "synthesiser", "tasks"),
     ("measure", "trainers", "figure", "claim", "suites"),
     ("engines", "analysis"),
     ("runs", "report", "claims", "plots"),
