@@ -17,14 +17,11 @@ from harness.measure.cost import Meter
 from harness.measure.costs import Costs
 from harness.measure.environment import available
 from harness.measure.probe import probe
-from harness.model import Model
-from harness.optimiser import Optimiser, Rule, Schedule
 from harness.registry import Registry
+from harness.runs.build import built
 from harness.runs.evaluate import chosen_by, evaluate
 from harness.spec import RunSpec
 from harness.store import Row
-from harness.task import Task
-from harness.trainer import Trainer
 
 if TYPE_CHECKING:
     from harness.engines.stacked import Stack
@@ -70,25 +67,7 @@ class Run:
         """Build everything that the spec names; ValueError, one line, where it is bad."""
         self.spec = spec
         self.device = available(spec.device)
-        self.task: Task = registry.make("task", spec.task)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(spec.seed)
-            model: Model = registry.make("model", spec.model, self.task.d_in, self.task.d_out)
-            method: type[Trainer] = registry.load("trainer", spec.trainer)
-            if why := method.suits(model, self.task):
-                raise ValueError(f"trainer {spec.trainer} does not suit model {spec.model}: {why}")
-            self.trainer: Trainer = registry.make("trainer", spec.trainer, model, self.task.loss)
-        self.model = model
-        self.trainer.to(self.device)
-        rule: Rule = registry.make("optimiser", spec.optimiser)
-        schedule: Schedule = registry.make("schedule", spec.schedule, spec.timesteps)
-        how = Optimiser(rule, spec.lr, spec.clip, schedule)
-        self.updates = [how.over(list(model.parameters()))]
-        own = self.trainer.own_parameters()
-        if own:
-            if self.trainer.own_optimiser is None:
-                raise ValueError(f"trainer {spec.trainer}: own_parameters() need an own_optimiser")
-            self.updates.append(self.trainer.own_optimiser.over(own))
+        self.task, self.model, self.trainer, self.updates = built(spec, registry, self.device)
         self.before: dict[str, Any] = {"engines": [], "seconds": 0.0}  # of it, by earlier processes
         self.engine = (
             stack.join(self.trainer, self.updates)
