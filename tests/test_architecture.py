@@ -23,7 +23,7 @@ TOP_SHELF = (
 FLOORS = (
     ("__init__", "names", "check", "episode", "statistics"),
     ("model", "task", "optimiser", "spec", "registry"),
-    ("trainer", "store", "suite", "models", "synthesiser", "tasks"),
+    ("records", "trainer", "store", "suite", "models", "synthesiser", "tasks"),
     ("measure", "trainers", "figure", "claim", "suites"),
     ("engines", "analysis"),
     ("runs", "report", "claims", "plots"),
@@ -34,8 +34,8 @@ FLOORS = (
 """The rooms of harness/, the files of its top shelf, tasks/ and plots/; lowest first."""
 
 WITHOUT_TORCH = (
-    "__main__", "names", "check", "analysis", "executors/reports", "figure", "registry", "report",
-    "runs/scalars", "spec", "statistics", "store", "suite", "claim", "cli",
+    "__main__", "names", "check", "analysis", "executors/channel", "figure", "registry", "report",
+    "records", "runs/scalars", "spec", "statistics", "store", "suite", "claim", "cli",
 )  # fmt: skip
 """Files, and rooms whole."""
 
