@@ -23,8 +23,8 @@ TOP_SHELF = (
 
 FLOORS = (
     ("__init__", "compat", "names", "check", "episode", "score", "statistics"),
-    ("model", "task", "optimiser", "spec", "registry", "records"),
-    ("trainer", "store", "suite", "models", "optimisers", "synthesiser", "tasks"),
+    ("model", "task", "optimiser", "spec", "registry"),
+    ("records", "trainer", "store", "suite", "models", "optimisers", "synthesiser", "tasks"),
     ("measure", "trainers", "figure", "claim", "suites"),
     ("engines", "analysis"),
     ("runs", "report", "claims", "plots"),
@@ -35,8 +35,8 @@ FLOORS = (
 """The rooms of harness/, the files of its top shelf, tasks/ and plots/; lowest first."""
 
 WITHOUT_TORCH = (
-    "__main__", "names", "check", "analysis", "executors/reports", "figure", "registry", "report",
-    "runs/scalars", "score", "spec", "statistics", "store", "suite", "claim", "cli",
+    "__main__", "names", "check", "analysis", "executors/channel", "figure", "registry", "report",
+    "records", "runs/scalars", "score", "spec", "statistics", "store", "suite", "claim", "cli",
 )  # fmt: skip
 """Files, and rooms whole."""
 

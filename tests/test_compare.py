@@ -26,7 +26,7 @@ def run(
     status: str = "complete", **fields: Any,
 ) -> Record:  # fmt: skip
     """A run of a point a level, 10 timesteps, `pace` seconds and 2 GFLOP apart."""
-    spec = RunSpec(**{"task": TASK, "timesteps": 100, **fields}, trainer=trainer, seed=seed)
+    spec = RunSpec(**{"task": TASK, "timesteps": 40, **fields}, trainer=trainer, seed=seed)
     record = Record(spec, {"unit": "bits per output bit", "parameters": 1})
     record.curve = [
         {"timesteps": 10 * i, "updates": i, "seconds": pace * i, "flops": 2 * 10**9 * i,
@@ -70,7 +70,7 @@ B = [
 
 def test_pairs_by_hand() -> None:
     (found,) = contrasts([*A, *B], *trainers([*A, *B], "dni(T=3)", "tbptt(T=3)"))
-    assert found.where == f"{TASK}: lstm(hidden=64), batch 32, 100 timesteps, cpu"
+    assert found.where == f"{TASK}: lstm(hidden=64), batch 32, 40 timesteps, cpu"
     # medians are 6 and 4, and the weaker's is the target
     assert found.notes == ("3 pairs; target: T_task 4, reached by A 3, by B 3",)
     measures = by_name(found.measures)
@@ -255,7 +255,7 @@ def test_bad_input_is_one_line_and_exit_code_2(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     keep(tmp_path / "mine", [*A, *B])
-    keep(tmp_path / "apart", [run("bptt", 0, [4])])
+    keep(tmp_path / "apart", [run("bptt", 0, [4, 4, 4, 4])])
     (tmp_path / "empty").mkdir()
     monkeypatch.chdir(tmp_path)
     assert call(*arguments, "--results", "mine") == 2

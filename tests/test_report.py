@@ -36,7 +36,7 @@ def write(
     status: str = "complete", error: str | None = None, task: str = "plain_copy(bits=4)",
 ) -> RunSpec:  # fmt: skip
     """A record with a point a level; "incomplete" has no closing row."""
-    spec = RunSpec(task=task, trainer=trainer, seed=seed, timesteps=100)
+    spec = RunSpec(task=task, trainer=trainer, seed=seed, timesteps=40)
     store = Store(folder)
     store.create()
     with store.open(spec) as writer:
@@ -282,7 +282,7 @@ def test_several_folders_and_a_folder_of_folders(
     folder: Path, tmp_path: Path, registry: Registry
 ) -> None:
     other = tmp_path / "other"
-    write(other, "bptt", 0, [4], task="repeat_copy(bits=4)")
+    write(other, "bptt", 0, [4, 4, 4, 4], task="repeat_copy(bits=4)")
     assert [f.name for f in folders([str(folder), str(other), str(folder)])] == ["mine", "other"]
     assert [f.name for f in folders([str(tmp_path)])] == ["mine", "other"]
     page = Page(report(folder, other, out=tmp_path / "new" / "r.html"))

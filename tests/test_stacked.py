@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import TypeVar
 from unittest import mock
@@ -251,7 +250,7 @@ def test_a_run_that_fails_before_its_parts_are_told_is_out_of_the_stack() -> Non
     assert stack.together([work(True), work(False)]) == [0, 2]
 
 
-def test_a_damaged_checkpoint_fails_its_own_run_alone(
+def test_a_damaged_checkpoint_sends_its_own_run_back_to_the_start(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     asked = ["run", "plain_copy(bits=2)", "tbptt(T=3)", "--model", "lstm(hidden=8)", "--batch", "4",
@@ -259,14 +258,12 @@ def test_a_damaged_checkpoint_fails_its_own_run_alone(
     store = Store(tmp_path)
     store.create()
     bad = spec_of(1, trainer="tbptt(T=3)")
-    with store.open(bad) as writer:
-        writer.append("run", {"id": bad.id, "spec": asdict(bad), "options": {}, "date": "2026"})
     store.checkpoint(bad).write_bytes(b"junk")
     with pytest.raises(SystemExit) as ended:
         main([*asked, "--stack", "3"])
-    assert ended.value.code == 1
+    assert ended.value.code == 0
     outcomes = {record.spec.seed: record.status for record in store.records()}
-    assert outcomes == {0: "complete", 1: "failed", 2: "complete"}
+    assert outcomes == {0: "complete", 1: "complete", 2: "complete"}
     assert capsys.readouterr().err.count("is damaged") == 1
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import zlib
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -50,10 +51,9 @@ def read(path: Path) -> Lines:
 
 def unpacked(data: bytes) -> tuple[bytes, str, bool]:
     """Unpack what gzip has packed: the text, what is wrong with it, whether some of it is lost."""
-    try:
-        return gzip.decompress(data), "", False
-    except (OSError, EOFError, zlib.error):
-        pass
+    with suppress(OSError, EOFError, zlib.error):
+        if data:  # gzip finds no fault with an empty file
+            return gzip.decompress(data), "", False
     unpacker, found = zlib.decompressobj(wbits=31), bytearray()
     try:
         for i in range(0, len(data), 256):  # what comes before the damage is kept

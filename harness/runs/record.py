@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from harness.measure import environment
 from harness.registry import Registry
@@ -27,6 +27,8 @@ CHECKPOINT_SECONDS, PROGRESS_SECONDS = 5.0, 0.5
 SAVING_SHARE = 0.01
 """Of the time that saving may take; a large model is saved less often."""
 
+R = TypeVar("R")
+
 Append = Callable[[str, Row], None]
 
 Progress = Callable[[int, str], None]
@@ -44,13 +46,17 @@ def record(
 
     A run that raises is recorded as failed, one whose loss is no longer a number as diverged.
     """
-    going = recording(spec, registry, store, progress, conditions)
+    return driven(recording(spec, registry, store, progress, conditions))
+
+
+def driven(run: Going[R]) -> R:
+    """Drive a run that waits for no other to its end; return what it returned."""
     try:
         while True:
-            next(going)
+            next(run)
     except StopIteration as end:
-        status: str = end.value
-        return status
+        result: R = end.value
+        return result
 
 
 def recording(
