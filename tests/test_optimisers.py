@@ -15,18 +15,22 @@ from harness.analysis.comparison import comparison
 from harness.analysis.paired import contrasts, trainers
 from harness.analysis.pairs import of, pairs
 from harness.engines import compiled
+from harness.engines.base import Eager
+from harness.engines.compiled import Compiled
 from harness.engines.stacked import Stack
 from harness.engines.traced import Call, as_traced
 from harness.names.call import Call as Named
 from harness.optimiser import Optimiser, Rule, Schedule
 from harness.registry import Registry
 from harness.runs import checkpoint
+from harness.runs.record import record
 from harness.runs.run import Run
 from harness.spec import RunSpec
 from harness.store import Store
 from plots import _shared
-from tests.conftest import REGISTRY
+from tests.conftest import REGISTRY, make_model, make_trainer, random_episode
 from tests.test_cli import TINY, call
+from tests.test_engine import hold_state
 
 RULES = [
     "adam", "adam(beta_1=0.8, beta_2=0.99, epsilon=0.001, weight_decay=0.1)",
@@ -202,9 +206,19 @@ def test_a_traced_update_follows_the_schedule_without_another_trace(
 
 
 def test_a_compiled_update_follows_the_schedule() -> None:
-    spec = spec_of(trainer="tbptt(T=3)", task="plain_copy(bits=2, protocol='stream')")
-    eager, other = finished(spec), finished(spec, "compiled")
-    torch.testing.assert_close(weights(other), weights(eager), rtol=1e-2, atol=1e-4)
+    first, second = (make_trainer("tbptt(T=3)", make_model()) for _ in range(2))
+    second.load_state_dict(first.state_dict())
+    engines = [
+        kind(trainer, [made("rmsprop(centered=True)", 0.5).over(list(trainer.model.parameters()))])
+        for kind, trainer in ((Eager, first), (Compiled, second))
+    ]
+    for number in range(6):
+        episode = random_episode(3, dtype=torch.float64)
+        for engine in engines:
+            engine.prepare(episode)
+            engine.updates[0].at(number + 0.5)
+            engine.learn(episode)
+        hold_state(*engines)
 
 
 def halves(path: Path, spec: RunSpec, engine: str, stack: Stack | None, resume: bool) -> Run:
@@ -233,7 +247,7 @@ def test_a_run_goes_on_bit_for_bit(
 
 
 def test_a_stack_follows_the_schedule_and_goes_on_bit_for_bit(tmp_path: Path) -> None:
-    specs = [spec_of(seed=seed) for seed in range(2)]
+    specs = [spec_of(seed=seed, trainer="tbptt(T=3)") for seed in range(2)]
 
     def together(resume: bool) -> list[Run]:
         stack = Stack(2, "eager", 200)
@@ -308,9 +322,9 @@ def test_a_plug_in_brings_an_optimiser_and_a_schedule(
              "--results", str(results)]  # fmt: skip
     assert call(*asked) == 0
     assert "batch 2, mine 0.01, mine(warmup=8), clipped at 1, 40" in capsys.readouterr().out
-    (record,) = Store(results).records()
-    assert record.header["options"]["schedule"] == {"warmup": 8}
-    assert record.header["options"]["optimiser"] == {}
+    (found,) = Store(results).records()
+    assert found.header["options"]["schedule"] == {"warmup": 8}
+    assert found.header["options"]["optimiser"] == {}
     for kind in ("optimiser", "schedule"):
         assert call("list", kind, "--plugin", str(path)) == 0
         assert "  mine  " in capsys.readouterr().out
@@ -325,13 +339,18 @@ def test_a_plug_in_brings_an_optimiser_and_a_schedule(
 def test_runs_that_differ_in_optimiser_or_schedule_are_never_taken_together(
     tmp_path: Path,
 ) -> None:
-    results = str(tmp_path / "r")
-    asked = ["run", "plain_copy(bits=2)", "tbptt(T=3)", "tbptt(T=2)", *TINY, "--results", results]
-    others = (["--optimiser", "sgd(momentum=0.9)"], ["--schedule", "cosine(warmup=10)"],
-              ["--optimiser", "sgd", "--schedule", "linear"])  # fmt: skip
-    for other in ([], *others):
-        assert call(*asked, *other) == 0
-    records = Store(results).records()
+    store = Store(tmp_path)
+    store.create()
+    for optimiser, schedule in (
+        ("adam", "constant"), ("sgd(momentum=0.9)", "constant"), ("adam", "cosine(warmup=10)"),
+        ("sgd", "linear"),
+    ):  # fmt: skip
+        for trainer in ("tbptt(T=3)", "tbptt(T=2)"):
+            spec = spec_of(
+                trainer=trainer, optimiser=optimiser, schedule=schedule, timesteps=40, lr=0.01
+            )
+            assert record(spec, REGISTRY, store, lambda timesteps, word: None) == "complete"
+    records = store.records()
     said = [line for line in comparison(records).splitlines() if line.startswith("plain_copy")]
     assert sorted(line.split(", ", 2)[2] for line in said) == [
         "Adam 0.01 clipped at 1, 40 timesteps, cpu",
@@ -339,14 +358,14 @@ def test_runs_that_differ_in_optimiser_or_schedule_are_never_taken_together(
         "sgd 0.01, linear, clipped at 1, 40 timesteps, cpu",
         "sgd(momentum=0.9) 0.01 clipped at 1, 40 timesteps, cpu",
     ]
-    assert len({record.spec.label for record in records}) == len(records) == 8
-    beside = pairs(records, of("tbptt", T=3), of("tbptt", T=2), lambda record: None)
+    assert len({each.spec.label for each in records}) == len(records) == 8
+    beside = pairs(records, of("tbptt", T=3), of("tbptt", T=2), lambda each: None)
     assert len(beside) == 4
     for a, b in beside:
         assert (a.spec.optimiser, a.spec.schedule) == (b.spec.optimiser, b.spec.schedule)
     found = contrasts(records, *trainers(records, "tbptt(T=3)", "tbptt(T=2)"))
     assert len({contrast.where for contrast in found}) == 4
-    panels = _shared.completed(records, lambda record: True)
+    panels = _shared.completed(records, lambda each: True)
     assert len(set(map(_shared.title, panels))) == len(panels) == 4
 
 
