@@ -11,7 +11,7 @@ from typing import Literal, TypeVar
 
 from harness.analysis.scoring import result, score
 from harness.names.call import Call
-from harness.score import T_TASK
+from harness.score import T_TASK, Score
 from harness.store import Record
 
 Pair = tuple[Record, Record]
@@ -178,6 +178,16 @@ def span(record: Record, seconds: float = math.inf) -> int:
     return max(solved[-1], NONE_SOLVED) if solved else NONE_SOLVED
 
 
-def bits(record: Record) -> float | None:
-    """The result of a run that is scored by its bits; None where it is not."""
-    return result(record) if score(record).column == "bits" else None
+def by_score(records: Iterable[Record]) -> list[tuple[Score, list[Record]]]:
+    """The runs that completed with a result on a task without levels, by what scores them."""
+    scored = [
+        r for r in records
+        if r.status == "complete" and not levelled(r) and result(r) is not None
+    ]  # fmt: skip
+    groups = by(lambda r: (score(r).column, score(r).unit), scored)
+    return [(score(group[0]), group) for group in groups.values()]
+
+
+def results(a: Record, b: Record) -> tuple[float, float]:
+    """The results of a pair of scored runs."""
+    return result(a) or 0.0, result(b) or 0.0
