@@ -128,9 +128,9 @@ def pairs(
     theirs: Callable[[Record], bool],
     same: Callable[[Record], object],
 ) -> list[Pair]:
-    """Each of our records beside the one of theirs of equal setting, seed and `same`.
+    """Pair each of our records with the one of theirs that has the same setting, seed and `same`.
 
-    ValueError where there are two: what is compared would hang on their order.
+    ValueError if there are two such records: the result would depend on their order.
     """
     listed = list(records)
     other: dict[object, Record] = {}
@@ -154,7 +154,7 @@ def units(
     values: Callable[[Record, Record], tuple[float, float]],
     mean: Literal["geometric", "arithmetic"],
 ) -> list[tuple[float, float]]:
-    """One pair of values a setting and seed: runs of one seed at several T are no new evidence."""
+    """One pair of values per setting and seed: several T of one seed are no new evidence."""
     average = geometric_mean if mean == "geometric" else fmean
     grouped: dict[tuple[object, int], list[tuple[float, float]]] = {}
     for a, b in beside:
