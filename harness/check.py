@@ -17,6 +17,16 @@ def at_least(minimum: float, **values: float) -> None:
             raise ValueError(f"{name} must be at least {minimum:g}, got {value!r}")
 
 
+def below_one(**values: float) -> None:
+    """Raise ValueError naming the first of `values` that is not at least 0 and below 1.
+
+    >>> below_one(momentum=0.9)
+    """
+    for name, value in values.items():
+        if not 0 <= value < 1:
+            raise ValueError(f"{name} must be at least 0 and below 1, got {value!r}")
+
+
 def unknown(what: str, name: str, known: Iterable[str]) -> ValueError:
     """The error for a name that is not there: what came, what may come, what was probably meant.
 

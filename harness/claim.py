@@ -25,6 +25,7 @@ class Finding:
     where:   what it was tried on
     paired:  the effect and its p-value, against `null`
     unit:    of the effect: "×" for a ratio
+    bound:   whether the effect is a lower bound only: what was measured ends before it shows
     if_true: the side of `null` on which the effect then lies
     details: more to print, a line each, not tested
     """
@@ -34,6 +35,7 @@ class Finding:
     paired: Paired
     null: float
     unit: str = "×"
+    bound: bool = False
     if_true: Literal["above", "below"]
     digits: int = 2
     details: tuple[str, ...] = ()
@@ -41,10 +43,17 @@ class Finding:
     def verdict(self, p: float) -> str:
         """Supported or contradicted where the interval and the adjusted p agree on it."""
         effect = self.paired.effect
-        above, below = effect.low > self.null, effect.high < self.null
+        above, below = effect.low > self.null, effect.high < self.null and not self.bound
         if effect.n < FEWEST or p >= LEVEL or not (above or below):
             return "undecided"
         return "supported" if above == (self.if_true == "above") else "contradicted"
+
+    @property
+    def effect(self) -> str:
+        """The effect as it is printed; a lower bound has no interval."""
+        found = self.paired.effect
+        said = f"≥ {round(found.centre, self.digits):g}" if self.bound else found.said(self.digits)
+        return f"{said} {self.unit}"
 
 
 class Claim(ABC):

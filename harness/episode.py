@@ -43,15 +43,19 @@ class Episode:
         so that the losses of the windows add up to the loss of the episode.
         """
         for start in range(0, self.length, T):
-            part = slice(start, start + T)
-            yield replace(
-                self,
-                x=self.x[part],
-                y=self.y[part],
-                weight=self.weight[part],
-                fresh=self.fresh and start == 0,
-                final=self.final and start + T >= self.length,
-            )
+            yield self.part(start, start + T)
+
+    def part(self, start: int, stop: int) -> Episode:
+        """The timesteps from `start` up to `stop`, or up to the end where that comes first."""
+        part = slice(start, stop)
+        return replace(
+            self,
+            x=self.x[part],
+            y=self.y[part],
+            weight=self.weight[part],
+            fresh=self.fresh and start == 0,
+            final=self.final and stop >= self.length,
+        )
 
     def to(self, device: torch.device, dtype: torch.dtype) -> Episode:
         """The same episode on a device, its floating-point tensors in a dtype (ids stay ids)."""

@@ -1,40 +1,131 @@
-"""How gradients move weights: clip, step, clear."""
+"""How gradients move weights: a rule, a learning rate that may change, clipping."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from functools import lru_cache
+from itertools import islice
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from harness.check import at_least
+from harness.registry import Registry
 
 
-@dataclass(frozen=True, slots=True)
+class Rule(ABC):
+    """How a gradient moves a weight. Options are keyword-only, with defaults.
+
+    remembers: what torch.optim keeps of every parameter, by its names there; "step", if among
+               them, counts the parameter's updates
+    """
+
+    remembers: tuple[str, ...] = ()
+
+    @abstractmethod
+    def in_torch(self, parameters: list[nn.Parameter], lr: float) -> torch.optim.Optimizer:
+        """torch.optim's own optimiser of these parameters; for the eager engine."""
+
+    def numbers(self, rate: Tensor, step: Tensor | None) -> list[Tensor]:
+        """The numbers that one update takes for all elements of a weight; scalars, float64.
+
+        rate: the learning rate
+        step: which update of the weight it is, from 1; None where the rule does not count
+        """
+        return [rate]
+
+    def moved(
+        self, weight: Tensor, gradient: Tensor, memory: dict[str, Tensor], numbers: list[Tensor]
+    ) -> Tensor:
+        """The weight after the same update in plain operations; for the compiler.
+
+        memory:  what is remembered, by name, to be changed in place; "step" is counted already
+        numbers: those of numbers(), in the weight's dtype
+        """
+        raise TypeError(f"{type(self).__name__} has no moved(), the update in plain operations")
+
+
+class Schedule(ABC):
+    """The factor on the learning rate, from 0 to 1, as a function of data-time.
+
+    All updates of an episode share the factor of its middle. So every trainer, however many
+    updates it makes of an episode, moves by the same rate on the same data; and a run that goes
+    on from a checkpoint needs to know how far it had come, and nothing else.
+
+    budget: timesteps of the run
+    warmup: timesteps over which the factor first grows from 0 to 1, in proportion
+    """
+
+    def __init__(self, budget: int, *, warmup: int = 0) -> None:
+        at_least(0, warmup=warmup)
+        if warmup > budget:
+            raise ValueError(
+                f"warmup must be at most the budget of {budget} timesteps, got {warmup}"
+            )
+        self.budget, self.warmup = budget, warmup
+
+    @abstractmethod
+    def course(self, share: float) -> float:
+        """The factor when so much of what follows the warm-up is done; share: from 0 to 1."""
+
+    def factor(self, timesteps: float) -> float:
+        """The factor when so many timesteps are done."""
+        if timesteps < self.warmup:
+            return timesteps / self.warmup
+        left = self.budget - self.warmup
+        return self.course(min((timesteps - self.warmup) / left, 1.0) if left else 1.0)
+
+
 class Optimiser:
-    """A rule, its learning rate, and the norm at which the gradient is clipped (0: never)."""
+    """A rule, its peak learning rate, and the norm at which the gradient is clipped (0: never).
 
-    rule: Literal["adam", "sgd"]
-    lr: float
-    clip: float
+    rule:     a rule, or one of ours by its call: "adam", "sgd(momentum=0.9)"
+    schedule: of the learning rate; None: it stays. A run's is for its model alone: the networks
+              of a trainer's own, as a synthesiser, keep theirs at the peak
+    """
 
-    def __post_init__(self) -> None:
-        at_least(0, lr=self.lr, clip=self.clip)
+    def __init__(
+        self, rule: Rule | str, lr: float, clip: float, schedule: Schedule | None = None
+    ) -> None:
+        at_least(0, lr=lr, clip=clip)
+        self.rule = _named(rule) if isinstance(rule, str) else rule
+        self.lr, self.clip, self.schedule = lr, clip, schedule
 
     def over(self, parameters: Sequence[nn.Parameter]) -> Update:
         """The update of these parameters by this rule."""
         return Update(self, list(parameters))
 
 
+@lru_cache
+def _named(call: str) -> Rule:
+    rule: Rule = Registry().make("optimiser", call)
+    return rule
+
+
 class Update:
-    """One optimiser over its own set of parameters; calling it is one update."""
+    """One optimiser over its own set of parameters; calling it is one update.
+
+    rate: the learning rate as a tensor, (), float64: what a compiled update reads
+    """
 
     def __init__(self, how: Optimiser, parameters: list[nn.Parameter]) -> None:
         self._how, self.parameters = how, parameters
-        rule = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}[how.rule]
-        self._optimiser = rule(parameters, lr=how.lr, fused=True)
+        self._optimiser = how.rule.in_torch(parameters, how.lr)
+        self._lr = how.lr
+        self.rate = torch.tensor(how.lr, dtype=torch.float64, device=parameters[0].device)
+
+    def at(self, timesteps: float) -> None:
+        """Set the learning rate for an episode, by the timesteps done at its middle."""
+        if self._how.schedule is None:
+            return
+        lr = self._how.lr * self._how.schedule.factor(timesteps)
+        for group in self._optimiser.param_groups:
+            group["lr"] = lr
+        if lr != self._lr:
+            self._lr = lr
+            self.rate.fill_(lr)
 
     def __call__(self) -> None:
         if self._how.clip:
@@ -43,63 +134,64 @@ class Update:
         self._optimiser.zero_grad(set_to_none=True)
 
     def moments(self) -> list[Tensor]:
-        """What the rule remembers: for Adam the step and both moments of every parameter."""
-        if self._how.rule == "sgd":
-            return []
+        """What the rule remembers of every parameter, one after the other."""
+        found = []
         for parameter in self.parameters:
-            if not self._optimiser.state[parameter]:  # as Adam begins it
-                zero = torch.zeros_like(parameter, memory_format=torch.preserve_format)
-                self._optimiser.state[parameter] = {
-                    "step": torch.zeros((), dtype=torch.float32, device=parameter.device),
-                    "exp_avg": zero,
-                    "exp_avg_sq": zero.clone(),
-                }
-        return [
-            state[name]
-            for state in map(self._optimiser.state.__getitem__, self.parameters)
-            for name in ("step", "exp_avg", "exp_avg_sq")
-        ]
+            state = self._optimiser.state[parameter]
+            for name in self._how.rule.remembers:
+                if state.get(name) is None:  # as torch.optim begins it
+                    state[name] = (
+                        torch.zeros((), dtype=torch.float32)
+                        if name == "step"
+                        else torch.zeros_like(parameter, memory_format=torch.preserve_format)
+                    )
+                state[name] = state[name].to(parameter.device)  # torch may count on the CPU
+                found.append(state[name])
+        return found
 
     def written_out(
-        self, parameters: list[Tensor], gradients: list[Tensor | None], moments: list[Tensor]
+        self,
+        parameters: list[Tensor],
+        gradients: list[Tensor | None],
+        moments: list[Tensor],
+        rate: Tensor,
     ) -> None:
         """The same update in plain operations, for a compiler to fuse; in place.
 
         As torch.optim has it, a parameter without a gradient stays as it is.
         """
-        each = len(moments) // len(parameters)
+        rule = self._how.rule
+        given = iter(moments)
+        memories = [dict(zip(rule.remembers, given, strict=False)) for _ in parameters]
         moved = [
-            (parameter, gradient, moments[each * i : each * (i + 1)])
-            for i, (parameter, gradient) in enumerate(zip(parameters, gradients, strict=True))
+            (parameter, gradient, memory)
+            for parameter, gradient, memory in zip(parameters, gradients, memories, strict=True)
             if gradient is not None
         ]
         if not moved:
             return
         dtype, device = moved[0][0].dtype, moved[0][0].device
-        numbers = []
+        scalars = []
         if self._how.clip:
             norm = torch.stack([g.square().sum() for _, g, _ in moved]).sum().sqrt()
-            numbers.append((self._how.clip / (norm + 1e-6)).clamp(max=1.0))
-        for t, *_ in (memory for *_, memory in moved if memory):
-            t.copy_(t + 1)
-            began = t.double()  # 1 - 0.999**t has four digits left in float32
-            numbers.append((self._how.lr / (1 - BETA_1**began)).to(dtype))
-            numbers.append((1 / (1 - BETA_2**began).sqrt()).to(dtype))
+            scalars.append((self._how.clip / (norm + 1e-6)).clamp(max=1.0))
+        counts = "step" in rule.remembers  # else all weights share their numbers
+        for *_, memory in moved if counts else moved[:1]:
+            if counts:
+                memory["step"].copy_(memory["step"] + 1)
+            # float64: Adam's 1 - 0.999**t has four digits left in float32
+            numbers = rule.numbers(rate, memory["step"].double() if counts else None)
+            scalars += [number.to(dtype) for number in numbers]
         # A product with the identity is a kernel of its own: else all this would be worked out
         # again for every weight.
-        identity = torch.eye(len(numbers), dtype=dtype, device=device)
-        known = iter((torch.stack(numbers).unsqueeze(0) @ identity)[0] if numbers else ())
+        identity = torch.eye(len(scalars), dtype=dtype, device=device)
+        known = iter((torch.stack(scalars).unsqueeze(0) @ identity)[0])
         factor = next(known) if self._how.clip else None
+        shared = [] if counts else list(known)
         for parameter, raw, memory in moved:
             gradient = raw if factor is None else raw * factor
-            if self._how.rule == "sgd":
-                parameter.copy_(parameter - self._how.lr * gradient)
-                continue
-            _, m, v = memory
-            m.copy_(m + (1 - BETA_1) * (gradient - m))
-            v.copy_(BETA_2 * v + (1 - BETA_2) * gradient * gradient)
-            rate, unbiased = next(known), next(known)
-            parameter.copy_(parameter - rate * m / (v.sqrt() * unbiased + EPSILON))
+            own = list(islice(known, len(numbers))) if counts else shared
+            parameter.copy_(rule.moved(parameter, gradient, memory, own))
 
     def state_dict(self) -> dict[str, Any]:
         state: dict[str, Any] = self._optimiser.state_dict()
@@ -107,7 +199,3 @@ class Update:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self._optimiser.load_state_dict(state)
-
-
-BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8
-"""Adam's, as torch.optim has them."""

@@ -1,4 +1,4 @@
-"""Tasks, models, trainers, figures and suites, found by file name."""
+"""Tasks, models, trainers, optimisers, figures and suites, found by file name."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import ast
 import importlib
 import importlib.util
 import inspect
-import typing
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib.metadata import entry_points
@@ -16,6 +15,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 from harness.check import unknown
 from harness.names.call import Call
+from harness.names.options import declared_options, written_options
 from harness.names.plugin import FOLDERS, class_in, imported, lacking
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -40,17 +40,7 @@ class Entry:
 
         Like the summary read from the source, not imported: torch would take a second.
         """
-        inits = [
-            item.args
-            for node in self._source().body
-            if isinstance(node, ast.ClassDef)
-            for item in node.body
-            if isinstance(item, ast.FunctionDef) and item.name == "__init__"
-        ]
-        if not inits:
-            return {}
-        pairs = zip(inits[-1].kwonlyargs, inits[-1].kw_defaults, strict=True)
-        return {option.arg: ast.unparse(default) if default else "" for option, default in pairs}
+        return written_options(self._source())
 
     def _source(self) -> ast.Module:
         return ast.parse(self.path.read_text(encoding="utf-8"))
@@ -59,8 +49,8 @@ class Entry:
 class Registry:
     """Everything that a name on the command line can mean.
 
-    plugins: files outside the project; every class in them that is a task, a model, a trainer,
-             a figure or a suite is found under the file's name.
+    plugins: files outside the project; every class in them that is of one of the kinds (FOLDERS)
+             is found under the file's name.
     outside: these, and the files that installed packages bring
     """
 
@@ -91,16 +81,14 @@ class Registry:
         except KeyError:
             raise unknown(kind, name, self._entries[kind]) from None
 
+    def load(self, kind: str, text: str) -> type:
+        """The class that a call names."""
+        return self.entry(kind, Call.parse(text).name).load()
+
     def options(self, kind: str, text: str) -> dict[str, Any]:
         """Every option of a call with its value, defaults included; ValueError on a bad one."""
         call = Call.parse(text)
-        cls = self.entry(kind, call.name).load()
-        keywords = {
-            name: parameter
-            for name, parameter in inspect.signature(cls).parameters.items()
-            if parameter.kind is inspect.Parameter.KEYWORD_ONLY
-        }
-        types = typing.get_type_hints(vars(cls).get("__init__", object.__init__))
+        keywords, types = declared_options(self.entry(kind, call.name).load())
         for name, value in call.options.items():
             if name not in keywords:
                 raise unknown(f"option for {kind} {call.name!r} named", name, keywords)

@@ -18,10 +18,16 @@ class RunSpec:
     task, trainer, model: calls, e.g. "plain_copy(bits=4)", "dni(T=3)", "lstm(hidden=64)"
     seed:      of the initial weights and of the training data, the same for every trainer
     batch:     B, in sequences
-    lr, clip:  of Adam on the model; the norm at which its gradient is clipped (0: never)
+    lr, clip:  the model's peak learning rate; the norm at which its gradient is clipped (0: never)
     timesteps: data-time, in timesteps per batch row; the episode that reaches it is the last
     device:    "cpu", "cuda", "cuda:1", ...
     probe:     updates between two gradient probes (0: none)
+    optimiser, schedule: calls, e.g. "sgd(momentum=0.9)", "cosine(warmup=100)": how the model's
+               weights are moved, and how its learning rate changes. Networks of the trainer's own,
+               a synthesiser among them, have an optimiser of their own and follow no schedule.
+
+    A field that is added later has a default, which means what was done before there was the
+    field, and which never changes: a spec that does not use the field keeps its id.
     """
 
     task: str
@@ -34,9 +40,11 @@ class RunSpec:
     timesteps: int = 100_000
     device: str = "cpu"
     probe: int = 0
+    optimiser: str = "adam"
+    schedule: str = "constant"
 
     def __post_init__(self) -> None:
-        for name in ("task", "trainer", "model"):
+        for name in CALLS:
             object.__setattr__(self, name, canonical(getattr(self, name)))
         at_least(0, seed=self.seed, lr=self.lr, clip=self.clip, probe=self.probe)
         at_least(1, batch=self.batch, timesteps=self.timesteps)
@@ -45,7 +53,7 @@ class RunSpec:
 
     @property
     def id(self) -> str:
-        """The first 16 hexadecimal digits of the SHA-256 of the JSON."""
+        """The first 16 hexadecimal digits of the SHA-256 of to_json()."""
         return hashlib.sha256(self.to_json().encode()).hexdigest()[:16]
 
     @property
@@ -57,17 +65,51 @@ class RunSpec:
     @property
     def label(self) -> str:
         """What progress bars and errors call the run."""
-        return f"{self.task} {self.trainer} seed {self.seed}"
+        return f"{self.task} {self.trainer} seed {self.seed}{self.suffix}"
+
+    @property
+    def suffix(self) -> str:
+        """Optimiser and schedule where they are not the usual ones, to be put behind a label.
+
+        For example: ", sgd(momentum=0.9), cosine(warmup=100)"; for adam and constant: ""
+        """
+        said = ((self.optimiser, "adam"), (self.schedule, "constant"))
+        return "".join(f", {call}" for call, usual in said if call != usual)
+
+    def to_dict(self) -> dict[str, Any]:
+        """What a record holds: the fields of version 0.1, and later ones that are not at default.
+
+        So the id is the hash of what stands in the record, which needs no code to be checked; and
+        an older version reads a record that uses nothing it does not know.
+        """
+        usual = {field.name: field.default for field in fields(self)}
+        return {
+            name: value
+            for name, value in asdict(self).items()
+            if name in FIRST or value != usual[name]
+        }
 
     def to_json(self) -> str:
-        """One line, keys sorted."""
-        return json.dumps(asdict(self), sort_keys=True)
+        """to_dict() in one line, keys sorted."""
+        return json.dumps(self.to_dict(), sort_keys=True)
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> RunSpec:
-        """Read what a record holds; fields of another version are left out."""
-        known = {field.name for field in fields(cls)}
-        return cls(**{name: value for name, value in values.items() if name in known})
+        """Read what a record holds; ValueError for a field that this version does not know."""
+        unknown = sorted(values.keys() - {field.name for field in fields(cls)})
+        if unknown:
+            raise ValueError(
+                f"a spec with {', '.join(unknown)}: it is of a newer version of sgbench, "
+                "or of another"
+            )
+        return cls(**values)
+
+
+CALLS = ("task", "trainer", "model", "optimiser", "schedule")
+"""The fields of a RunSpec that are calls; each is a kind of the registry, too."""
+
+FIRST = ("task", "trainer", "model", "seed", "batch", "lr", "clip", "timesteps", "device", "probe")
+"""The fields of version 0.1, which every id is made of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

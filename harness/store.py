@@ -1,99 +1,46 @@
-"""Records: append-only files, whole whatever happens to the run."""
+"""A results folder: the records of runs, and what these can go on from."""
 
 from __future__ import annotations
 
-import errno
-import fcntl
-import gzip
-import json
 import os
+import sys
 import tempfile
-import zlib
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import Any
 
+from harness.records import lines, reading
+from harness.records.record import FINISHED, Record, Row
+from harness.records.writing import BusyError, RecordingError, Writer
 from harness.spec import RunSpec
 
-Row = dict[str, Any]
-
-FINISHED = ("complete", "diverged")
-"""The states in which a run is not taken up again: either is its result."""
+__all__ = ["FINISHED", "BusyError", "Record", "RecordingError", "Row", "Store", "Writer"]
 
 
-@dataclass(eq=False)
-class Record:
-    """What is known of one run, read from its file.
-
-    spec, header: what was asked for, and where and with what it was made
-    curve:        rows along training; validation, probes: rows of those kinds
-    end:          the closing row; empty while the run is incomplete
-    """
-
-    spec: RunSpec
-    header: Row
-    curve: list[Row] = field(default_factory=list)
-    validation: list[Row] = field(default_factory=list)
-    probes: list[Row] = field(default_factory=list)
-    end: Row = field(default_factory=dict)
-
-    @classmethod
-    def read(cls, path: Path) -> Record | None:
-        """Read a record; None where not even its header was written.
-
-        A torn line is passed over. Of several attempts the last one counts; where it went on
-        from a checkpoint, the rows after the checkpoint were written twice, and the second
-        writing counts.
-        """
-        record = None
-        for line in _text(path).splitlines():
-            try:
-                row = json.loads(line)
-            except ValueError:
-                continue
-            kind = row.pop("kind")
-            if kind == "run":
-                record = cls(RunSpec.from_dict(row.pop("spec")), row)
-            elif record and kind == "resumed":
-                at = row["timesteps"]
-                for rows in (record.curve, record.validation):
-                    rows[:] = [r for r in rows if r["timesteps"] <= at]
-                # a probe comes before an episode: one at the checkpoint itself is made again
-                record.probes = [r for r in record.probes if r["timesteps"] < at]
-                record.end = {}
-            elif record and kind == "end":
-                record.end = row
-            elif record:
-                getattr(record, {"probe": "probes"}.get(kind, kind)).append(row)
-        return record
-
-    @property
-    def status(self) -> str:
-        """complete, diverged, failed, or incomplete (running, or killed)."""
-        return str(self.end.get("status", "incomplete"))
-
-    @property
-    def engine(self) -> str:
-        """What made the updates: "eager", "compiled", or both."""
-        return str(self.end.get("engine") or "eager")
-
-    @property
-    def finished(self) -> bool:
-        """Whether the run has its result."""
-        return self.status in FINISHED
+def _on_stderr(message: str) -> None:
+    print(f"sgbench: {message}", file=sys.stderr)
 
 
 class Store:
     """A results folder: runs/ holds a record per run, checkpoints/ what they can go on from.
 
     A record that is kept may be packed with gzip; it is read as it is, and unpacked to be
-    written on.
+    written on. What is damaged is passed over and named, once.
+
+    say: where it is named
     """
 
-    def __init__(self, folder: Path | str) -> None:
+    def __init__(self, folder: Path | str, say: Callable[[str], None] = _on_stderr) -> None:
         self.folder = Path(folder)
+        self._say = say
+        self._said: set[str] = set()
+        self._damage: dict[str, str] = {}
+
+    def say(self, message: str) -> None:
+        """Tell the user a line, the first time that it comes."""
+        if message not in self._said:
+            self._said.add(message)
+            self._say(message)
 
     def create(self) -> None:
         """Make the folder; ValueError where nothing can be written there."""
@@ -108,23 +55,27 @@ class Store:
             ) from None
 
     def record(self, spec: RunSpec) -> Record | None:
-        """The record of a run, None where there is none."""
+        """The record of a run, None where there is none that can be read."""
         path = self._path(spec)
         for there in (path, _packed(path)):
             if there.exists():
-                return Record.read(there)
+                return self._read(there)
         return None
+
+    def damage(self, spec: RunSpec) -> str:
+        """What was found damaged when the record of a run was last read; empty: nothing."""
+        return self._damage.get(spec.id, "")
 
     def text(self, spec: RunSpec) -> str:
         """A run's record as it stands in its file."""
-        return _text(self._path(spec))
+        return self._path(spec).read_text(encoding="utf-8")
 
     def records(self) -> list[Record]:
-        """Every record in the folder, by task, trainer and seed."""
+        """Every record in the folder that can be read, by task, trainer and seed."""
         plain = set((self.folder / "runs").glob("*.jsonl"))
         packed = (self.folder / "runs").glob("*.jsonl.gz")
         paths = sorted(plain | {path for path in packed if path.with_suffix("") not in plain})
-        read = [record for path in paths if (record := Record.read(path))]
+        read = [record for path in paths if (record := self._read(path))]
         return sorted(read, key=lambda r: (r.spec.task, r.spec.trainer, r.spec.seed, r.spec.id))
 
     def existing(self) -> list[Record]:
@@ -139,7 +90,8 @@ class Store:
         path = self._path(spec)
         if not path.exists() and _packed(path).exists():
             unpacked = path.with_name(f"{path.name}.{os.getpid()}")
-            unpacked.write_text(_text(_packed(path)), encoding="utf-8")
+            text, _, _ = lines.unpacked(_packed(path).read_bytes())
+            unpacked.write_bytes(text)
             with suppress(FileExistsError):
                 os.link(unpacked, path)  # whole, and never over one that is being written
             unpacked.unlink()
@@ -152,67 +104,13 @@ class Store:
     def _path(self, spec: RunSpec) -> Path:
         return self.folder / "runs" / f"{spec.id}.jsonl"
 
+    def _read(self, path: Path) -> Record | None:
+        record, damage = reading.read(path)
+        self._damage[path.name.partition(".")[0]] = damage
+        if damage:
+            self.say(f"{path} {damage}")
+        return record
+
 
 def _packed(path: Path) -> Path:
     return path.with_name(path.name + ".gz")
-
-
-def _text(path: Path) -> str:
-    """A record's lines; ValueError where a packed one is damaged."""
-    if path.suffix != ".gz":
-        return path.read_text(encoding="utf-8")
-    try:
-        return gzip.decompress(path.read_bytes()).decode()
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise ValueError(f"{path} is damaged: {error}") from None
-
-
-class BusyError(ValueError):
-    """Another process writes the record; its lock ends with it, however it ends."""
-
-
-class RecordingError(OSError):
-    """A record or checkpoint cannot be written; what was written before is whole."""
-
-
-class Writer:
-    """The open end of a record. Every row is on the disk when append() returns."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._file = path.open("ab+", buffering=0)
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self._file.close()
-            raise BusyError(f"{path} is being written by another process") from None
-        if self._file.tell() and not self._ends_in_newline():
-            self._write(b"\n")  # a write was cut short: shut its line off
-
-    def append(self, kind: str, row: Row) -> None:
-        """Write one row, a line of JSON."""
-        self._write(json.dumps({"kind": kind, **row}).encode() + b"\n")
-
-    def __enter__(self) -> Writer:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Let go of the record."""
-        self._file.close()
-
-    def _write(self, line: bytes) -> None:
-        try:
-            if os.write(self._file.fileno(), line) < len(line):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            os.fsync(self._file.fileno())
-        except OSError as error:
-            raise RecordingError(f"cannot write {self._path}: {error.strerror}") from None
-
-    def _ends_in_newline(self) -> bool:
-        self._file.seek(-1, os.SEEK_END)
-        return self._file.read(1) == b"\n"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Iterator
 from functools import partial
 from typing import Literal
@@ -14,6 +13,7 @@ from harness.check import at_least
 from harness.episode import Episode
 from harness.model import Model
 from harness.optimiser import Optimiser
+from harness.task import Task
 from harness.trainer import Loss, Trainer
 
 
@@ -43,16 +43,22 @@ class Synthesiser(nn.Sequential):
 class SyntheticGradientTrainer(Trainer):
     """Truncated backpropagation that hears from beyond the cut through a synthesiser.
 
+    h_k enters window k, whose loss is L_k; M is the synthesiser, s the scale, γ the discount.
+
+        dL/dθ ≈ ∂L_k/∂θ + s M(h_{k+1}) ∂h_{k+1}/∂θ                                   (1) consume
+        M(h_k) → ∂L_k/∂h_k + γ M(h_{k+1}) ∂h_{k+1}/∂h_k                              (2) regress
+
     T:         unroll length, in timesteps
     warmup:    timesteps of plain backpropagation first, see warm_up()
     scale:     s, the factor on a synthetic gradient where it is consumed
-    discount:  γ, the factor on it in the synthesiser's own target; None: s, where one backward
-               pass gives both
     hidden:    width of the synthesiser's hidden layers; None: d_state
     layers:    its hidden layers; 0: M is linear
     bounded:   whether it reads tanh(state), see Synthesiser
     optimiser, lr, clip: how it is moved. Plain SGD: Adam moves every weight by its full step
                whatever the signal, a noise floor as large as the gradients that matter
+
+    discount:  γ, the factor on it in the synthesiser's own target: s, where one backward pass
+               gives both equations, unless a method sets another
     """
 
     T: int
@@ -62,26 +68,22 @@ class SyntheticGradientTrainer(Trainer):
         model: Model,
         loss: Loss,
         *,
-        T: int,
-        warmup: int,
-        scale: float,
-        discount: float | None,
-        hidden: int | None,
-        layers: int,
-        bounded: bool,
-        optimiser: Literal["sgd", "adam"],
-        lr: float,
-        clip: float,
+        T: int = 4,
+        warmup: int = 0,
+        scale: float = 0.5,
+        hidden: int | None = None,
+        layers: int = 0,
+        bounded: bool = True,
+        optimiser: Literal["sgd", "adam"] = "sgd",
+        lr: float = 3e-2,
+        clip: float = 0.3,
     ) -> None:
         super().__init__(model, loss)
         at_least(1, T=T)
-        self.discount = scale if discount is None else discount
-        at_least(0, warmup=warmup, scale=scale, discount=self.discount)
-        if scale == 0 and self.discount > 0:
-            raise ValueError(f"scale must be above 0 where discount is, got {scale!r}")
+        at_least(0, warmup=warmup, scale=scale)
         self.T = T
         self.warmup = warmup
-        self.scale = scale
+        self.scale = self.discount = scale
         self.own_optimiser = Optimiser(optimiser, lr, clip)
         width = model.d_state if hidden is None else hidden
         self.network = partial(
@@ -89,15 +91,38 @@ class SyntheticGradientTrainer(Trainer):
         )
         self.synthesiser = self.network()
 
-    @abstractmethod
-    def decoupled(self, episode: Episode) -> Iterator[Tensor]:
-        """What gradients() does when the warm-up is over."""
+    @classmethod
+    def suits(cls, model: Model, task: Task) -> str:
+        return "" if model.d_state else "it predicts the gradient of a state, and there is none"
+
+    def bootstrap(self, discount: float | None) -> None:
+        """Set γ where it is not the scale; ValueError where it cannot be had."""
+        if discount is None:
+            return
+        at_least(0, discount=discount)
+        if self.scale == 0 and discount > 0:
+            raise ValueError(f"scale must be above 0 where discount is, got {self.scale!r}")
+        self.discount = discount
 
     def gradients(self, episode: Episode) -> Iterator[Tensor]:
         return self.warm_up(episode) if self.phase else self.decoupled(episode)
 
-    def updates(self, episode: Episode) -> Iterator[Episode]:
-        return iter([episode]) if self.phase else super().updates(episode)
+    def decoupled(self, episode: Episode) -> Iterator[Tensor]:
+        """What gradients() does when the warm-up is over."""
+        for window in episode.windows(self.T):
+            h_0 = self.boundary(window).requires_grad_()
+            loss, h_T = self.unroll(window, h_0)
+            beyond = self.beyond(window, h_T)
+            target = self.backpropagate(self.objective(loss, h_0, beyond), h_0, h_T, beyond)  # (1)
+            self.regress(h_0, target)  # (2)
+            yield loss.detach()
+
+    def objective(self, loss: Tensor, h_0: Tensor, beyond: Tensor | None) -> Tensor:
+        """What a window minimises: its loss, and what a method adds to it."""
+        return loss
+
+    def cut(self, episode: Episode) -> Iterator[Episode]:
+        return iter([episode]) if self.phase else super().cut(episode)
 
     @property
     def phase(self) -> str:

@@ -10,13 +10,14 @@ import torch
 from torch import Tensor
 
 from harness.episode import Episode
+from harness.score import Score, bits
 
 
 class Task(ABC):
     """A supply of episodes and a loss.
 
     d_in, d_out: widths of the model's inputs and outputs (symbols: the size of the alphabet)
-    unit:        what a score in bits is per
+    unit:        of the loss in bits: "bits per character"
     """
 
     d_in: int
@@ -41,6 +42,19 @@ class Task(ABC):
     @abstractmethod
     def loss(self, outputs: Tensor, episode: Episode) -> Tensor:
         """Score outputs (L, B, d_out): nats, a scalar; window losses add up to the episode's."""
+
+    @property
+    def score(self) -> Score:
+        """What runs are compared by; here the loss in bits, on the test set where there is one."""
+        return bits(self.unit)
+
+    def grade(self, outputs: Tensor, episode: Episode) -> Tensor | None:
+        """Measure outputs (L, B, d_out) by the score's column; None where that is the loss.
+
+        A scalar. As with the loss, the values of an evaluation set's episodes add up to the whole
+        set's: weighted by episode.weight, the share of right answers is an accuracy.
+        """
+        return None
 
     def observe(self, bits: float) -> None:  # noqa: B027 - most tasks have no curriculum
         """Hear the training loss of one episode, in `unit`; a curriculum may move on."""

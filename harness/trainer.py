@@ -7,22 +7,30 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from typing import Any, Self, TypeAlias
 
+import torch
 from torch import Tensor, nn
 
 from harness.episode import Episode
 from harness.model import Model
 from harness.optimiser import Optimiser
+from harness.task import Task
 
 Loss: TypeAlias = Callable[[Tensor, Episode], Tensor]
 
 
 class Trainer(nn.Module, ABC):
-    """A way to compute the gradient of a recurrent model on a stream of episodes.
+    """A way to compute the gradient of a model on a stream of episodes.
 
     A method's options are keyword-only, with defaults. A trainer never touches a weight: the
     loop that owns it clips, steps and clears the gradients after every loss that it yields.
 
-    T: unroll length in timesteps; None where the method unrolls whole episodes.
+    T:       unroll length in timesteps; None where the method unrolls whole episodes
+    carried: the state (B, d_state) that the last window left, detached; None at the start
+    memory:  named tensors that the method keeps from window to window beside `carried`, detached.
+             begin() makes them; gradients() replaces them or writes into them. Their shapes stay
+    rng:     a generator on the CPU for methods that draw, seeded by the owner; a checkpoint
+             holds its state
+    seen:    timesteps trained on, counted by the owner
     """
 
     T: int | None = None
@@ -32,27 +40,54 @@ class Trainer(nn.Module, ABC):
         super().__init__()
         self.model = model
         self.loss = loss
-        self.carried: Tensor | None = None  # (B, d_state), detached
-        self.seen = 0  # timesteps trained on, counted by the owner
+        self.carried: Tensor | None = None
+        self.memory: dict[str, Tensor] = {}
+        self.rng = torch.Generator()
+        self.seen = 0
+        self._is_cut = False
+
+    def begin(self, batch: int) -> None:
+        """Make `memory` for `batch` sequences, on the model's device; called once, first."""
+
+    def close(self) -> None:
+        """Let go of what the method holds besides memory; called once, last, whatever happened."""
+
+    @classmethod
+    def suits(cls, model: Model, task: Task) -> str:
+        """Say in a line why the method cannot train a model on a task; "" where it can."""
+        return ""
 
     @abstractmethod
     def gradients(self, episode: Episode) -> Iterator[Tensor]:
         """Fill .grad and yield the loss (nats, scalar, detached) once per update.
 
         The losses of one episode add up to the loss of one forward pass over it. To be compiled,
-        it depends on the episode, the weights, what is carried and the phase alone.
+        it depends on the episode, the weights, `carried`, `memory` and the phase alone.
         """
 
-    def updates(self, episode: Episode) -> Iterator[Episode]:
-        """The parts of an episode that take an update each: windows of T timesteps, or the whole.
+    def cut(self, episode: Episode) -> Iterator[Episode]:
+        """Cut an episode into the windows that take an update each: T timesteps, or the whole.
 
-        gradients() of the parts, one after the other, is gradients() of the episode.
+        A method may choose other lengths here, and draw them from `rng`; its gradients() then
+        goes through windows(). Gradients of the windows, one after the other, are those of the
+        episode.
         """
         return iter([episode]) if self.T is None else episode.windows(self.T)
 
-    def forward(self, episode: Episode) -> list[Tensor]:
-        """Fill .grad with the sum over an episode's updates; return their losses."""
-        return list(self.gradients(episode))
+    def windows(self, episode: Episode) -> Iterator[Episode]:
+        """The windows of cut(); just the episode itself where an engine has cut it already."""
+        return iter([episode]) if self._is_cut else self.cut(episode)
+
+    def forward(self, episode: Episode, *, is_cut: bool = False) -> list[Tensor]:
+        """Fill .grad with the sum over an episode's updates; return their losses.
+
+        is_cut: the episode is one of the windows that cut() has returned
+        """
+        self._is_cut = is_cut
+        try:
+            return list(self.gradients(episode))
+        finally:
+            self._is_cut = False
 
     def own_parameters(self) -> list[nn.Parameter]:
         """Return what the method adds to the model's parameters."""
@@ -71,7 +106,7 @@ class Trainer(nn.Module, ABC):
         return ""
 
     def twin(self) -> Self:
-        """A copy to rehearse with: weights and state of its own, the loss (and its task) shared."""
+        """A copy to rehearse with: weights, memory and rng of its own, the loss shared."""
         return copy.deepcopy(self, {id(self.loss): self.loss})
 
     def boundary(self, window: Episode) -> Tensor:
@@ -91,8 +126,26 @@ class Trainer(nn.Module, ABC):
 
     def get_extra_state(self) -> dict[str, Any]:
         """What a checkpoint holds besides weights."""
-        return {"carried": self.carried, "seen": self.seen}
+        return {
+            "carried": self.carried,
+            "memory": dict(self.memory),
+            "rng": self.rng.get_state(),
+            "seen": self.seen,
+        }
 
     def set_extra_state(self, state: dict[str, Any]) -> None:
-        """Take up what get_extra_state() gave."""
+        """Take up what get_extra_state() gave, on the device of the weights."""
+        device = next(self.parameters()).device
         self.carried, self.seen = state["carried"], state.get("seen", 0)
+        if self.carried is not None:
+            self.carried = self.carried.to(device)
+        self.memory = {name: kept.to(device) for name, kept in state.get("memory", {}).items()}
+        if "rng" in state:
+            self.rng.set_state(state["rng"].cpu())
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        """Move or convert all that belongs to the trainer, as .to() and .double() ask."""
+        moved: Self = super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        self.memory = {name: fn(kept) for name, kept in self.memory.items()}
+        self.carried = None if self.carried is None else fn(self.carried)
+        return moved

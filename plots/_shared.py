@@ -1,11 +1,11 @@
-"""What the figures share: recorded curves on a common axis, lines per trainer, panels."""
+"""What the figures share: recorded curves on a common axis, lines per trainer, panels, legends."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
-from itertools import groupby
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -13,13 +13,23 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from harness.analysis.look import ordered, styles
+from harness.analysis import scoring
+from harness.analysis.look import method, ordered, styles
+from harness.analysis.pairs import arms, by, setting
+from harness.analysis.scoring import score
 from harness.analysis.table import distinct
-from harness.spec import RunSpec
+from harness.names.call import Call
 from harness.store import Record, Row
 
-PANEL = (5.2, 3.6)  # inches
+PANEL = (5.2, 3.3)  # inches
+HEADROOM = 0.9
+"""For a title above all panels and a legend under them, inches."""
+
+Named = Mapping[str, Sequence[Record]]
+"""The runs of a panel by what its legend calls them."""
 
 
 def completed(records: Sequence[Record], wanted: Callable[[Record], bool]) -> list[list[Record]]:
@@ -28,23 +38,26 @@ def completed(records: Sequence[Record], wanted: Callable[[Record], bool]) -> li
     chosen = [r for r in distinct(records) if r.status == "complete" and wanted(r)]
     if not chosen:
         raise LookupError("no completed run to draw")
-    return [list(group) for _, group in groupby(sorted(chosen, key=setting), key=setting)]
-
-
-def setting(record: Record) -> tuple[Any, ...]:
-    """Everything that runs in one panel share."""
-    s: RunSpec = record.spec
-    return s.task, s.model, s.batch, s.lr, s.clip, s.timesteps, s.device
+    return list(by(setting, chosen).values())
 
 
 def trained(record: Record) -> bool:
-    """A run that was made for what it learns, not for what one episode costs."""
+    """Whether a run was made for what it learns, not for what one episode costs."""
     return len(record.curve) >= 5
 
 
+def named(group: Sequence[Record]) -> Named:
+    """The runs of one setting by method, or by trainer where a method was run in several ways."""
+    found = arms(group)
+    names = [method(label) for label in found]
+    if len(set(names)) < len(names):
+        return found
+    return {method(label): runs for label, runs in found.items()}
+
+
 def on_grid(
-    records: Sequence[Record],
-    rows: str,
+    group: Named,
+    rows: Callable[[Record], Sequence[Row]],
     x: str,
     value: Callable[[Row], float],
     *,
@@ -53,60 +66,126 @@ def on_grid(
 ) -> pd.DataFrame:
     """Recorded curves at common points of x, so that seeds can be taken together.
 
-    rows:  "curve", "validation" or "probes"; a row without a value (NaN) is passed over
+    rows:  of a record; one without a value (NaN) is passed over
     steps: between two rows the earlier one holds; else the line between them
 
     A trainer is drawn where all of its seeds have values.
     """
     found = {
-        record: np.array([(row[x], v) for row in getattr(record, rows)
-                          if not math.isnan(v := value(row))])
-        for record in records
-    }  # fmt: skip
-    found = {record: curve for record, curve in found.items() if len(curve)}
-    grid = np.linspace(0, max(curve[-1, 0] for curve in found.values()), points + 1)
+        label: [curve for record in runs if len(curve := _curve(rows(record), x, value))]
+        for label, runs in group.items()
+    }
+    last = max(curve[-1, 0] for curves in found.values() for curve in curves)
+    grid = np.linspace(0, last, points + 1)
     parts = []
-    for record, (at, values) in ((r, curve.T) for r, curve in found.items()):
-        mates = [curve for r, curve in found.items() if r.spec.trainer == record.spec.trainer]
-        first, last = max(c[0, 0] for c in mates), min(c[-1, 0] for c in mates)
-        inside = grid[(grid >= first) & (grid <= last)]
-        index = np.searchsorted(at, inside, side="right") - 1
-        parts.append(
-            pd.DataFrame({
-                "trainer": record.spec.trainer, "seed": record.spec.seed, x: inside,
-                "value": values[index] if steps else np.interp(inside, at, values),
-            })
-        )  # fmt: skip
+    for label, curves in found.items():
+        for seed, curve in enumerate(curves):
+            begin, end = max(c[0, 0] for c in curves), min(c[-1, 0] for c in curves)
+            inside = grid[(grid >= begin) & (grid <= end)]
+            at, values = curve.T
+            index = np.searchsorted(at, inside, side="right") - 1
+            parts.append(
+                pd.DataFrame({
+                    "trainer": label, "seed": seed, x: inside,
+                    "value": values[index] if steps else np.interp(inside, at, values),
+                })
+            )  # fmt: skip
     return pd.concat(parts, ignore_index=True)
 
 
-def lines(axes: Axes, frame: pd.DataFrame, x: str, *, steps: bool = False) -> None:
+def score_on_grid(group: Named, x: str, *, steps: bool = False) -> pd.DataFrame:
+    """The score of runs, all of one task, along training."""
+    column = score(next(iter(group.values()))[0]).column
+    return on_grid(group, scoring.points, x, lambda row: float(row[column]), steps=steps)
+
+
+def _curve(rows: Sequence[Row], x: str, value: Callable[[Row], float]) -> np.ndarray[Any, Any]:
+    return np.array([(row[x], v) for row in rows if not math.isnan(v := value(row))])
+
+
+def lines(
+    axes: Axes, frame: pd.DataFrame, x: str, *, steps: bool = False, band: bool = True
+) -> None:
     """A line per trainer, the median over seeds, in a band that holds every seed."""
-    band = {"alpha": 0.15, "linewidth": 0} | ({"step": "post"} if steps else {})
     labels = ordered(frame["trainer"])
     style = styles(labels)
-    sns.lineplot(
-        frame, x=x, y="value", hue="trainer", style="trainer", hue_order=labels,
-        style_order=labels, palette=style["palette"], dashes=style["dashes"],
-        estimator="median", errorbar=("pi", 100), err_kws=band, linewidth=2,
-        drawstyle="steps-post" if steps else "default", ax=axes,
+    for i, label in enumerate(labels):
+        at = frame[frame["trainer"] == label].groupby(x)["value"]
+        middle, colour = at.median(), style["palette"][label]
+        axes.plot(
+            middle.index, middle, **line(style, label), label=label,
+            markevery=(0.02 + 0.2 * i / len(labels), 0.2),
+            drawstyle="steps-post" if steps else "default",
+        )  # fmt: skip
+        if band:
+            axes.fill_between(
+                middle.index, at.min(), at.max(), color=colour, alpha=0.15, linewidth=0,
+                step="post" if steps else None,
+            )  # fmt: skip
+
+
+def line(style: Mapping[str, Mapping[str, Any]], label: str) -> dict[str, Any]:
+    """What matplotlib draws a trainer's line with."""
+    return {
+        "color": style["palette"][label],
+        "dashes": style["dashes"][label] or (None, None),
+        "linewidth": style["widths"][label],
+        "marker": style["markers"][label],
+        "markersize": 6,
+        "markeredgecolor": "white",
+        "markeredgewidth": 0.6,
+    }
+
+
+def legend(drawing: Drawing, labels: Iterable[str]) -> None:
+    """One legend of all panels, in rows under them."""
+    shown = ordered(labels)
+    style = styles(shown)
+    drawing.legend(
+        handles=[Line2D([], [], label=label, **line(style, label)) for label in shown],
+        loc="outside lower center", ncols=min(len(shown), 6), frameon=False, handlelength=4,
     )  # fmt: skip
-    axes.legend(title=None, frameon=False)
 
 
-def panels(rows: int, columns: int, scale: float = 1.0) -> tuple[Drawing, np.ndarray[Any, Any]]:
+def panels(
+    rows: int, columns: int, scale: float = 1.0, **options: Any
+) -> tuple[Drawing, np.ndarray[Any, Any]]:
     """An empty figure of rows × columns panels, and their axes."""
     look = {"axes.spines.top": False, "axes.spines.right": False, "axes.titlesize": "medium"}
     sns.set_theme(style="ticks", rc=look)
-    size = (scale * PANEL[0] * columns, scale * PANEL[1] * rows)
+    size = (scale * PANEL[0] * columns, scale * PANEL[1] * rows + HEADROOM)
     drawing = Drawing(figsize=size, layout="constrained")
-    return drawing, drawing.subplots(rows, columns, squeeze=False)
+    return drawing, drawing.subplots(rows, columns, squeeze=False, **options)
+
+
+def wrapped(label: str) -> str:
+    """A label short enough to stand beside an axis."""
+    return fill(label, 26)
+
+
+def thousands(axes: Axes) -> None:
+    """Few marks along x, with a comma at the thousands."""
+    axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))
+
+
+def task(record: Record) -> str:
+    """The task in words, with the options that its call states: Plain copy (bits 4)."""
+    call, corpus = Call.parse(record.spec.task), record.header.get("corpus")
+    options = [f"{k} {v}" for k, v in call.options.items() if k != "corpus"]
+    said = f"Text: {corpus}" if corpus else call.name.replace("_", " ").capitalize()
+    return f"{said} ({', '.join(options)})" if options else said
 
 
 def title(records: Sequence[Record]) -> str:
-    """What a panel shows: the task, and how many seeds its lines and bands stand for."""
-    counts = Counter(record.spec.trainer for record in records)
-    seeds = "–".join(map(str, sorted({min(counts.values()), max(counts.values())})))
-    return f"{records[0].spec.task}\n" + (
-        "1 seed" if seeds == "1" else f"median and range of {seeds} seeds"
-    )
+    """What a panel shows: the task, the window of its methods if they share one, the seeds."""
+    windows = {r.spec.T for r in records} - {None}
+    T = f", T = {windows.pop()}" if len(windows) == 1 else ""
+    return f"{task(records[0])}{T}{records[0].spec.suffix}\n{seeds(records)}"
+
+
+def seeds(records: Sequence[Record]) -> str:
+    """How many seeds lines and bands stand for."""
+    counts = Counter(label for label, runs in arms(records).items() for _ in runs)
+    found = "–".join(map(str, sorted({min(counts.values()), max(counts.values())})))
+    return "1 seed" if found == "1" else f"median and range of {found} seeds"

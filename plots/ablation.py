@@ -7,9 +7,11 @@ from statistics import median
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
+from matplotlib.ticker import MaxNLocator
 
 from harness.analysis.look import ordered, styles
-from harness.analysis.pairs import by, levelled, name, setting, where
+from harness.analysis.pairs import by, levelled, name, setting
+from harness.analysis.scoring import attained, score
 from harness.figure import Figure
 from harness.registry import Registry
 from harness.spec import RunSpec
@@ -42,16 +44,23 @@ class Ablation(Figure):
         drawing, grid = _shared.panels(len(groups), 2)
         for (left, right), group in zip(grid, groups, strict=True):
             variants = ordered(r.spec.trainer for r in group)[::-1]
-            _dots(left, variants, [(r, float(r.curve[-1]["t_task"])) for r in group])
+            _dots(left, variants, [(r, attained(r) or 0.0) for r in group])
             _dots(right, variants, [(r, n) for r in group if (n := _loudness(r)) is not None])
             right.set_xscale("log")
             right.axvline(1, color="0.7", linewidth=1, zorder=0)
             right.set_yticklabels([])
             left.set_xlim(0, None)
             seeds = len({r.spec.seed for r in group})
-            left.set(title=f"{where(group)}: {seeds} seeds", ylabel="variant",
-                     xlabel="level solved, T_task (timesteps)")  # fmt: skip
-            right.set(xlabel="norm, synthetic over true gradient", ylabel=" ")
+            left.xaxis.set_major_locator(MaxNLocator(integer=True))
+            said = f"{_shared.task(group[0])}: a point a seed, {seeds} seeds"
+            left.set(title=f"{said}\nlevel solved", ylabel="variant",
+                     xlabel=_shared.wrapped(score(group[0]).heading()))  # fmt: skip
+            right.set(
+                title="loudness of the prediction",
+                xlabel="norm of synthetic gradient\nover the true one's (1: right)",
+                ylabel=" ",
+            )
+        drawing.suptitle("What makes the method work: one choice undone at a time")
         return drawing
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 from matplotlib.figure import Figure as Drawing
+from matplotlib.ticker import FuncFormatter, LogLocator
 
 from harness.analysis.look import ordered, styles
 from harness.analysis.table import summary
@@ -17,9 +18,11 @@ from harness.suites import quick
 from plots import _shared
 
 MEASURES = (
-    ("activation_bytes", "held for backward, peak (kB)"),
-    ("peak_memory_bytes", "allocator's peak over idle (kB)"),
+    ("activation_bytes", "Held for the backward pass", "activations, peak (kB)"),
+    ("peak_memory_bytes", "All memory", "allocator's peak over idle (kB)"),
 )
+LARGEST, SMALLEST = 14, 5
+"""Markers, in points."""
 
 
 class ActivationBytes(Figure):
@@ -35,21 +38,29 @@ class ActivationBytes(Figure):
         look = styles(labels)
         lengths = sorted(frame["timesteps"].unique())
         drawing, grid = _shared.panels(1, 2)
-        for axes, (column, what) in zip(grid[0], MEASURES, strict=True):
+        for axes, (column, what, unit) in zip(grid[0], MEASURES, strict=True):
             for i, label in enumerate(labels):
                 own = frame[frame["trainer"] == label].sort_values("timesteps")
                 # markers shrink and are hollow: methods that hold the same are seen one in another
+                size = LARGEST - (LARGEST - SMALLEST) * i / max(len(labels) - 1, 1)
                 axes.plot(
                     own["timesteps"], own[column].astype(float) / 1e3, label=label,
                     color=look["palette"][label], marker=look["markers"][label],
                     dashes=look["dashes"][label] or (None, None), linewidth=1.5,
-                    markersize=14 - 3 * i, markerfacecolor="none", markeredgewidth=1.5,
+                    markersize=size, markerfacecolor="none", markeredgewidth=1.5,
                 )  # fmt: skip
-            axes.set(xscale="log", yscale="log", xlabel="episode length L (timesteps)", ylabel=what)
+            axes.set(
+                xscale="log", yscale="log", xlabel="episode length L (timesteps)", ylabel=unit,
+                title=what,
+            )  # fmt: skip
             axes.set_xticks(lengths, [str(length) for length in lengths])
             axes.minorticks_off()
+            axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
         spec = groups[0][0].spec
-        for axes in grid[0]:
-            axes.set_title(f"{spec.model}, batch {spec.batch}")
-        grid[0][0].legend(frameon=False)
+        drawing.suptitle(f"Memory and the length of the episode: {spec.model}, batch {spec.batch}")
+        drawing.legend(
+            *grid[0][0].get_legend_handles_labels(), loc="outside lower center", frameon=False,
+            ncols=min(len(labels), 6), handlelength=4,
+        )  # fmt: skip
         return drawing

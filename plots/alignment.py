@@ -25,6 +25,10 @@ def _boundaries(row: Row) -> float:
     return sum(cosines) / len(cosines) if cosines else math.nan
 
 
+def _probes(record: Record) -> Sequence[Row]:
+    return record.probes
+
+
 class Alignment(Figure):
     """One row a task; left the model's gradient, right the synthetic one at the boundaries."""
 
@@ -34,19 +38,31 @@ class Alignment(Figure):
     def draw(self, records: Sequence[Record]) -> Drawing:
         groups = _shared.completed(records, lambda r: len(r.probes) > 1)
         drawing, grid = _shared.panels(len(groups), 2)
+        labels: set[str] = set()
         for row, group in zip(grid, groups, strict=True):
-            synthetic = [r for r in group if any(p["boundary_cosine"] for p in r.probes)]
-            for axes, what, which, value, label in (
-                (row[0], "weights", group, _gradient, "cosine with full BPTT"),
-                (row[1], "boundaries", synthetic, _boundaries, "cosine, synthetic with true"),
+            named = _shared.named(group)
+            predicting = {
+                label: runs
+                for label, all_runs in named.items()
+                if (runs := [r for r in all_runs if any(p["boundary_cosine"] for p in r.probes)])
+            }
+            for axes, which, value, label in (
+                (row[0], named, _gradient, "cosine, trainer's gradient with full BPTT's"),
+                (row[1], predicting, _boundaries, "cosine, synthetic gradient with the true one"),
             ):
                 if which:
-                    frame = _shared.on_grid(which, "probes", "timesteps", value)
+                    frame = _shared.on_grid(which, _probes, "timesteps", value)
                     _shared.lines(axes, frame, "timesteps")
                 axes.axhline(0, color="0.7", linewidth=1, zorder=0)
                 axes.set(
-                    title=f"{what}, {_shared.title(group)}",
+                    title=_shared.title(group),
                     xlabel="timesteps seen per sequence",
-                    ylabel=label,
+                    ylabel=_shared.wrapped(label),
                 )
+                _shared.thousands(axes)
+            labels |= named.keys()
+        _shared.legend(drawing, labels)
+        drawing.suptitle(
+            "Gradients along training: of the weights (left), at the boundaries (right)"
+        )
         return drawing

@@ -1,4 +1,4 @@
-"""Language modelling: validation bits per character against characters and against seconds."""
+"""The score on validation against the data seen and against seconds."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from matplotlib.figure import Figure as Drawing
 
+from harness.analysis.scoring import points, score
 from harness.figure import Figure
 from harness.registry import Registry
 from harness.spec import RunSpec
@@ -14,26 +15,24 @@ from harness.suites import quick
 from plots import _shared
 
 
-def _has_levels(record: Record) -> bool:
-    return record.curve[-1].get("t_task") is not None
-
-
 class Bits(Figure):
-    """One row a text (or another task without levels), one curve a trainer and T."""
+    """One row a task that is scored on validation (a text, by its bits), one curve a trainer."""
 
     def runs(self, registry: Registry) -> list[RunSpec]:
         return quick.language(registry)
 
     def draw(self, records: Sequence[Record]) -> Drawing:
         groups = _shared.completed(
-            records, lambda r: _shared.trained(r) and bool(r.validation) and not _has_levels(r)
+            records,
+            lambda r: _shared.trained(r) and score(r).rows == "validation" and bool(points(r)),
         )
         drawing, grid = _shared.panels(len(groups), 2)
+        labels: set[str] = set()
         for row, group in zip(grid, groups, strict=True):
-            batch, unit = group[0].spec.batch, group[0].header["unit"]
-            seen = "characters" if "character" in unit else "timesteps of all sequences"
+            by, named, batch = score(group[0]), _shared.named(group), group[0].spec.batch
+            seen = "characters" if "character" in by.unit else "timesteps of all sequences"
             for axes, x in zip(row, ("timesteps", "seconds"), strict=True):
-                frame = _shared.on_grid(group, "validation", x, lambda point: point["bits"])
+                frame = _shared.score_on_grid(named, x)
                 if x == "timesteps":
                     frame[x] *= batch / 1e6
                 _shared.lines(axes, frame, x)
@@ -42,6 +41,9 @@ class Bits(Figure):
                     xlabel=f"{seen} seen (millions)"
                     if x == "timesteps"
                     else "seconds of training alone",
-                    ylabel=f"validation, {unit}",
+                    ylabel=_shared.wrapped(by.heading("validation")),
                 )
+            labels |= named.keys()
+        _shared.legend(drawing, labels)
+        drawing.suptitle("Validation: against the data seen, and against time")
         return drawing

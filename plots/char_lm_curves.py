@@ -1,13 +1,16 @@
-"""Language modelling at several windows: validation bits against characters, seconds and FLOPs."""
+"""Language modelling at several windows: validation against characters, seconds and FLOPs."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
+from matplotlib.ticker import MaxNLocator
 
-from harness.analysis.pairs import by, name, task, tuned
+from harness.analysis.pairs import arms, by, name, task, tuned
+from harness.analysis.scoring import points, score
 from harness.figure import Figure
 from harness.registry import Registry
 from harness.spec import RunSpec
@@ -25,7 +28,7 @@ BEGINNING = 0.2
 
 
 class CharLmCurves(Figure):
-    """One row a text; truncation dashed, DNI solid."""
+    """Three rows a text, one column a T; the axes are the same along a row."""
 
     def runs(self, registry: Registry) -> list[RunSpec]:
         return table1_desk.language(registry)
@@ -38,21 +41,48 @@ class CharLmCurves(Figure):
         ]
         if len({r.spec.T for r in shown}) < 2:
             raise LookupError("no completed runs on a text at several T to draw")
-        texts = by(task, shown)
-        drawing, grid = _shared.panels(len(texts), len(AXES), scale=0.9)
-        for row, (where, group) in zip(grid, texts.items(), strict=True):
-            late = [
-                p["bits"]
-                for r in group
-                for p in r.validation
-                if p["timesteps"] > BEGINNING * r.spec.timesteps
-            ]
-            for axes, (x, unit, label) in zip(row, AXES, strict=True):
-                scale = group[0].spec.batch / 1e6 if unit is None else unit
-                _by_window.draw(axes, group, "validation", x, lambda p: p["bits"], unit=scale)
-                axes.set(xlabel=label, ylabel="validation, bits per character")
-                axes.set_ylim(min(late) - 0.02, float(np.quantile(late, 0.98)))
-            seeds = len({r.spec.seed for r in group})
-            row[0].set_title(f"{where}: median of {seeds} seeds", loc="left")
-        _by_window.legend(drawing, shown)
+        texts = [_by_window.columns(group) for group in by(task, shown).values()]
+        rows = [(columns, *axis) for columns in texts for axis in AXES]
+        drawing, grid = _shared.panels(
+            len(texts) * len(AXES), max(map(len, texts)), scale=0.5, sharex="row", sharey="row"
+        )
+        for axes in grid.flat:
+            axes.set_visible(False)
+        drawing.set_figheight(_shared.HEADROOM + 2.3 * len(rows))
+        for line, (columns, x, unit, label) in zip(grid, rows, strict=True):
+            group = [r for each in columns.values() for r in each]
+            scale = group[0].spec.batch / 1e6 if unit is None else unit
+            for axes, (said, own) in zip(line, columns.items(), strict=False):
+                _draw(axes, own, x, scale)
+                axes.set(visible=True, title=said, xlabel=label)
+                axes.xaxis.set_major_locator(MaxNLocator(4))
+            line[0].set(
+                ylabel=_shared.wrapped(score(group[0]).heading("validation")), ylim=_limits(group)
+            )
+        seeds = len({r.spec.seed for r in shown})
+        where = "; ".join(dict.fromkeys(_shared.task(r) for r in shown))
+        drawing.suptitle(f"{where}, by window T: median of {seeds} seeds")
+        _shared.legend(drawing, map(name, shown))
         return drawing
+
+
+def _draw(axes: Axes, records: Sequence[Record], x: str, scale: float) -> None:
+    """A line a method; where one is drawn at several T, a legend of the panel's own says which."""
+    several = len({r.spec.T for r in records}) > 1
+    frame = _by_window.curves(arms(records) if several else by(name, records), x)
+    frame[x] *= scale
+    _shared.lines(axes, frame, x, band=False)
+    if several:
+        axes.legend(frameon=False, loc="upper right", fontsize=9, handlelength=3)
+
+
+def _limits(records: Sequence[Record]) -> tuple[float, float]:
+    """Of y: what the late part of the training holds."""
+    by_score = score(records[0])
+    late = [
+        p[by_score.column]
+        for r in records
+        for p in points(r)
+        if p["timesteps"] > BEGINNING * r.spec.timesteps
+    ]
+    return min(late) - 0.02, float(np.quantile(late, 0.98))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import median
 
-import pandas as pd
-import seaborn as sns
+import numpy as np
 from matplotlib.figure import Figure as Drawing
 
 from harness.analysis.look import ordered, styles
@@ -18,12 +18,11 @@ from harness.suites import quick
 from plots import _shared
 
 MEASURES = (
-    ("seconds", 1.0, "training alone (s)"),
-    ("flops", 1e9, "GFLOP"),
-    ("activation_bytes", 1e3, "held, peak (kB)"),
-    ("peak_memory_bytes", 1e3, "all memory, peak (kB)"),
+    ("seconds", 1.0, "Training alone", "seconds"),
+    ("flops", 1e9, "Arithmetic", "GFLOP"),
+    ("activation_bytes", 1e3, "Activations", "peak, kB"),
+    ("peak_memory_bytes", 1e3, "All memory", "peak, kB"),
 )
-HATCHES = ("", "//", "..", "xx", "\\\\", "++", "oo")
 
 
 class Costs(Figure):
@@ -34,23 +33,30 @@ class Costs(Figure):
 
     def draw(self, records: Sequence[Record]) -> Drawing:
         groups = _shared.completed(records, _shared.trained)
-        drawing, grid = _shared.panels(len(groups), len(MEASURES), scale=0.75)
+        most = max(len(_shared.named(group)) for group in groups)
+        drawing, grid = _shared.panels(len(groups), len(MEASURES), scale=0.7, sharey="row")
+        drawing.set_figheight(_shared.HEADROOM + len(groups) * (1.1 + 0.28 * most))
         for row, group in zip(grid, groups, strict=True):
-            frame = pd.DataFrame([summary(record) for record in group])
-            labels = ordered(frame["trainer"])
-            for axes, (column, unit, label) in zip(row, MEASURES, strict=True):
-                sns.barplot(
-                    frame.assign(value=frame[column].astype(float) / unit), x="trainer", y="value",
-                    hue="trainer", order=labels, hue_order=labels, estimator="median",
-                    palette=styles(labels)["palette"], errorbar=("pi", 100), alpha=0.75,
-                    legend=False, ax=axes,
+            named = _shared.named(group)
+            labels = ordered(named)
+            style = styles(labels)
+            rows = {label: [summary(r) for r in named[label]] for label in labels}
+            for axes, (column, divisor, what, unit) in zip(row, MEASURES, strict=True):
+                values = {t: [each[column] / divisor for each in rows[t]] for t in labels}
+                middle = np.array([median(values[t]) for t in labels])
+                spread = np.array([(min(values[t]), max(values[t])) for t in labels]).T
+                axes.barh(
+                    labels, middle, xerr=abs(spread - middle), alpha=0.75, edgecolor="white",
+                    ecolor="0.45",
+                    color=[style["palette"][t] for t in labels],
+                    hatch=[style["hatches"][t] for t in labels],
                 )  # fmt: skip
-                for bars, hatch in zip(axes.containers, HATCHES * len(labels), strict=False):
-                    for bar in bars:
-                        bar.set_hatch(hatch)
-                axes.set(xlabel="", ylabel=label)
-                axes.tick_params(axis="x", rotation=20)
+                axes.set(xlabel=f"{what} ({unit})", ylabel="")
+                _shared.thousands(axes)
+            row[0].set(ylabel="trainer")
+            row[0].invert_yaxis()
             row[0].set_title(_shared.title(group), loc="left")
-        makers = {f"{r.header['processor']}, {r.header['threads']} thread" for r in records}
+        makers = {f"{r.header.get('processor')}, {r.header.get('threads')} thread" for r in records}
+        drawing.suptitle("What a run costs")
         drawing.supxlabel(f"made on: {'; '.join(sorted(makers))}", fontsize="small")
         return drawing

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from matplotlib.figure import Figure as Drawing
 from matplotlib.ticker import MaxNLocator
 
+from harness.analysis.scoring import score
 from harness.figure import Figure
 from harness.registry import Registry
 from harness.spec import RunSpec
@@ -16,26 +17,30 @@ from plots import _shared
 
 
 class Levels(Figure):
-    """One panel a copy task, one curve a trainer and T."""
+    """One panel a task with levels (or another score told along training), one curve a trainer."""
 
     def runs(self, registry: Registry) -> list[RunSpec]:
         return quick.copying(registry)
 
     def draw(self, records: Sequence[Record]) -> Drawing:
         groups = _shared.completed(
-            records, lambda r: _shared.trained(r) and r.curve[-1].get("t_task") is not None
+            records, lambda r: _shared.trained(r) and score(r).rows == "curve"
         )
         drawing, grid = _shared.panels(1, len(groups))
+        labels: set[str] = set()
         for axes, group in zip(grid[0], groups, strict=True):
-            frame = _shared.on_grid(
-                group, "curve", "timesteps", lambda row: row["t_task"], steps=True
-            )
+            by, named = score(group[0]), _shared.named(group)
+            frame = _shared.score_on_grid(named, "timesteps", steps=True)
             _shared.lines(axes, frame, "timesteps", steps=True)
+            _shared.thousands(axes)
             axes.set(
                 title=_shared.title(group),
                 xlabel="timesteps seen per sequence",
-                ylabel="level solved, T_task (timesteps)",
-                ylim=(0, None),
+                ylabel=_shared.wrapped(by.heading()),
+                ylim=(-0.3, None),
             )
-            axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+            axes.yaxis.set_major_locator(MaxNLocator(integer=by.digits == 0))
+            labels |= named.keys()
+        _shared.legend(drawing, labels)
+        drawing.suptitle("How long a dependency is learned")
         return drawing

@@ -1,16 +1,16 @@
-"""Performance profiles: on how many tasks a trainer is within a factor of the best there."""
+"""Performance profiles: on how many problems a method is within a factor of the best there."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, PercentFormatter
 
 from harness.analysis.look import ordered, styles
-from harness.analysis.performance import profiles
+from harness.analysis.performance import at_best, at_equal_T
 from harness.figure import Figure
 from harness.registry import Registry
 from harness.spec import RunSpec
@@ -18,65 +18,64 @@ from harness.store import Record
 from harness.suites import quick
 from plots import _shared
 
-DASHES: tuple[Any, ...] = (
-    "solid", (0, (6, 2)), (0, (2, 1.5)), (0, (7, 1.5, 1.5, 1.5)), (0, (1, 1)), (0, (8, 4)),
-    (0, (3, 1, 1, 1, 1, 1)), (0, (12, 2)),
-)  # fmt: skip
-SAID = {"seconds": "seconds", "flops": "FLOPs", "activation_bytes": "bytes held"}
+MEASURES = {"seconds": "seconds", "flops": "FLOPs", "activation_bytes": "activation bytes"}
+LARGEST = 32.0
+"""τ at which the axes end: what takes longer still is as good as not there."""
 
 
 class Profiles(Figure):
-    """A panel a measure, a curve a trainer (Dolan & Moré, 2002, as AlgoPerf draws them).
+    """A row a measure, a curve a method (Dolan & Moré, 2002, as AlgoPerf draws them).
 
-    A task on which a trainer was not run counts as one that it did not do; the legend tells.
+    Left each method at the T that is best for it; beside it, a panel for every T, methods at equal
+    T. A problem is a setting and a seed; one on which a method was not run counts as not solved.
     """
 
     def runs(self, registry: Registry) -> list[RunSpec]:
         return [*quick.copying(registry), *quick.language(registry)]
 
     def draw(self, records: Sequence[Record]) -> Drawing:
-        found = {column: profiles(records, column) for column in SAID}
-        if not all(found.values()):
+        rows = []
+        for column in MEASURES:
+            best = at_best(records, column)
+            equal = at_equal_T(records, column)
+            rows.append({"each at its best T": best, **{f"T = {T}": p for T, p in equal.items()}})
+        if not any(each for row in rows for each in row.values()):
             raise LookupError("no completed run that reached a target")
-        drawing, grid = _shared.panels(1, len(found))
-        for axes, (column, ratios) in zip(grid[0], found.items(), strict=True):
-            labels = ordered(ratios)
-            looks = _looks(labels)
-            finite = [r for each in ratios.values() for r in each if r < math.inf]
-            last = max(*finite, 2) * 1.1
-            for label in labels:
-                at = sorted(r for r in ratios[label] if r < math.inf)
-                share = [(i + 1) / len(ratios[label]) for i in range(len(at))]
-                run = sum(not math.isnan(ratio) for ratio in ratios[label])
-                lacking = f", run on {run}" if run < len(ratios[label]) else ""
-                axes.step(
-                    [1, *at, last], [0, *share, share[-1] if share else 0], where="post",
-                    label=label + lacking, linewidth=2, clip_on=False, **looks[label],
-                )  # fmt: skip
-            tasks = len(next(iter(ratios.values())))
-            axes.set_xscale("log", base=2)
-            axes.xaxis.set_major_formatter(FuncFormatter(lambda tau, _: f"{tau:g}"))
-            axes.xaxis.set_minor_formatter(NullFormatter())
-            axes.set(
-                xlim=(1, last), ylim=(0, 1.02), title=f"{SAID[column]} to target, {tasks} tasks",
-                xlabel="τ, times the best", ylabel="share of tasks within τ",
-            )  # fmt: skip
-        names = list(next(iter(found.values())))
-        drawing.set_figheight(max(_shared.PANEL[1], 0.24 * len(names)))  # the legend's lines
-        drawing.legend(
-            *grid[0, 0].get_legend_handles_labels(), loc="outside right upper", frameon=False,
-            fontsize="small", handlelength=3,
-        )  # fmt: skip
+        width = max(map(len, rows))
+        drawing, grid = _shared.panels(
+            len(rows), width, scale=0.5 if width > 2 else 0.8, sharex=True, sharey=True
+        )
+        drawing.set_figheight(_shared.HEADROOM + 2.1 * len(rows))
+        for line, row, said in zip(grid, rows, MEASURES.values(), strict=True):
+            for axes, (title, ratios) in zip(line, row.items(), strict=True):
+                _draw(axes, ratios)
+                if row is rows[0]:
+                    axes.set_title(f"{title}\n{_problems(ratios)} problems")
+            line[0].set(ylabel=f"share of problems:\n{said}")
+        for axes in grid[-1]:
+            axes.set_xlabel("τ")
+        drawing.suptitle("How often a method reaches the target within τ times what the best took")
+        _shared.legend(drawing, {m for row in rows for ratios in row.values() for m in ratios})
         return drawing
 
 
-def _looks(labels: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """The method's colour; its settings told apart by their dashes."""
-    methods = ordered(label.partition("(")[0] for label in labels)
-    colours = styles(methods)["palette"]
-    mates = {m: [label for label in labels if label.partition("(")[0] == m] for m in methods}
-    return {
-        label: {"color": colours[m], "linestyle": DASHES[i % len(DASHES)]}
-        for m, group in mates.items()
-        for i, label in enumerate(group)
-    }
+def _problems(ratios: Mapping[str, Sequence[float]]) -> int:
+    return len(next(iter(ratios.values()), ()))
+
+
+def _draw(axes: Axes, ratios: Mapping[str, Sequence[float]]) -> None:
+    labels = ordered(ratios)
+    style = styles(labels)
+    for i, label in enumerate(labels):
+        at = sorted(r for r in ratios[label] if r < math.inf)
+        share = [(k + 1) / len(ratios[label]) for k in range(len(at))]
+        axes.step(
+            [1, *at, max(LARGEST, *at, 1)], [0, *share, share[-1] if share else 0], where="post",
+            markevery=(0.02 + 0.25 * i / len(labels), 0.25), **_shared.line(style, label),
+        )  # fmt: skip
+    axes.set_xscale("log", base=2)
+    axes.set(xlim=(0.97, LARGEST), ylim=(0, 1.03))
+    axes.xaxis.set_major_locator(FixedLocator([1, 2, 4, 8, 16, 32]))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda tau, _: f"{tau:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0))

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 
 from harness.analysis.pairs import by, name, task, tuned
-from harness.analysis.table import summary
+from harness.analysis.scoring import result
 from harness.figure import Figure
 from harness.registry import Registry
 from harness.spec import RunSpec
@@ -20,26 +20,25 @@ from plots import _shared
 
 
 class Row(NamedTuple):
-    """A task of the table: which column of the tidy table, and the paper's numbers by trainer."""
+    """A task of the table, and the paper's numbers by trainer and T."""
 
     said: str
-    column: str
     digits: int
     published: dict[str, dict[int, float]]
 
 
 ROWS = {
-    "plain_copy": Row("Copy\n(T_task)", "t_task", 0, {
+    "plain_copy": Row("Copy\n(T_task, timesteps)", 0, {
         "tbptt": {2: 7, 3: 8, 4: 10, 5: 8},
         "dni": {2: 16, 3: 14, 4: 18, 5: 18},
         "dni_aux": {2: 16, 3: 17, 4: 19, 5: 18},
     }),
-    "repeat_copy": Row("Repeat copy\n(T_task)", "t_task", 0, {
+    "repeat_copy": Row("Repeat copy\n(T_task, timesteps)", 0, {
         "tbptt": {2: 7, 3: 5, 4: 19, 5: 23},
         "dni": {2: 39, 3: 33, 4: 39, 5: 59},
         "dni_aux": {2: 39, 3: 59, 4: 67, 5: 59},
     }),
-    "char_lm": Row("Characters\n(bits)", "test_bits", 2, {
+    "char_lm": Row("Characters\n(bits per character)", 2, {
         "tbptt": {2: 1.39, 3: 1.38, 4: 1.37, 5: 1.37, 8: 1.35, 20: 1.35, 40: 1.34},
         "dni": {2: 1.37, 3: 1.36, 4: 1.35, 5: 1.35, 8: 1.34},
         "dni_aux": {2: 1.37, 3: 1.36, 4: 1.35, 5: 1.35, 8: 1.33},
@@ -54,6 +53,8 @@ GROUPS = (
     ("sg", "SG, no bootstrap (ours)", (2, 3, 4, 5, 8)),
 )
 WIDTH, HEIGHT = 0.66, 0.78  # of a cell, inches
+MARGIN = 0.7
+"""Of the column of row names, in cells, beyond two."""
 
 
 class Table1(Figure):
@@ -70,9 +71,9 @@ class Table1(Figure):
             raise LookupError("no completed runs of dni_aux to put into the table")
         rows.sort(key=lambda row: list(ROWS).index(row[0].partition(",")[0]))
         columns = sum(len(Ts) for *_, Ts in GROUPS) + 3
-        drawing = Drawing(figsize=(WIDTH * columns, HEIGHT * (len(rows) + 1.4)))
+        drawing = Drawing(figsize=(WIDTH * (columns + MARGIN), HEIGHT * (len(rows) + 1.8)))
         axes = drawing.add_axes((0, 0, 1, 1))
-        axes.set(xlim=(-2, columns - 2), ylim=(len(rows) + 0.4, -1))
+        axes.set(xlim=(-2 - MARGIN, columns - 2), ylim=(len(rows) + 0.4, -1.4))
         axes.axis("off")
         for y, (where, group) in enumerate(rows):
             _row(axes, y + 0.5, where, group)
@@ -85,13 +86,20 @@ class Table1(Figure):
                 axes.plot([x, x], [-0.9, len(rows)], color="0.8", linewidth=0.8)
             x += len(Ts)
         for y in range(len(rows) + 1):
-            axes.plot([-2, x], [y, y], color="0.3" if y in (0, len(rows)) else "0.85", linewidth=1)
+            axes.plot(
+                [-2 - MARGIN, x],
+                [y, y],
+                color="0.3" if y in (0, len(rows)) else "0.85",
+                linewidth=1,
+            )
+        axes.text(-1.9 - MARGIN, -1.15, "Table 1 of the paper: measured here, and as published",
+                  va="center", fontsize=12)  # fmt: skip
         seeds = len({r.spec.seed for r in done})
         axes.text(
-            -1.9, len(rows) + 0.2,
+            -1.9 - MARGIN, len(rows) + 0.2,
             f"bold: measured, median of {seeds} seeds; under it the 95 % interval.   "
             "grey: as published (single runs, much larger networks, 2.5 million updates)",
-            va="center", fontsize=9,
+            va="center", fontsize=10,
         )  # fmt: skip
         return drawing
 
@@ -100,20 +108,21 @@ def _row(axes: Axes, y: float, where: str, group: Sequence[Record]) -> None:
     kind, _, text = where.partition(", ")
     row = ROWS[kind]
     label = row.said.replace("Characters", f"Text: {text}") if text else row.said
-    axes.text(-1.9, y, label, va="center", weight="bold")
+    axes.text(-1.9 - MARGIN, y, label, va="center", weight="bold")
     x = 0.5
     for trainer, _, Ts in (*GROUPS, ("bptt", "", (None,))):
         for T in Ts:
-            values = [summary(r)[row.column] for r in group if name(r) == trainer and r.spec.T == T]
+            own = [r for r in group if name(r) == trainer and r.spec.T == T]
+            values = [value for r in own if (value := result(r)) is not None]
             published = row.published.get(trainer, {}).get(T or 0)
             if values:
                 found = interval(values)
                 axes.text(x, y - 0.24, f"{found.centre:.{row.digits}f}", ha="center", va="center",
-                          weight="bold", fontsize=11)  # fmt: skip
+                          weight="bold", fontsize=12)  # fmt: skip
                 spread = f"{found.low:.{row.digits}f}–{found.high:.{row.digits}f}"
                 axes.text(x, y + 0.02, spread if found.n > 1 else "1 seed", ha="center",
-                          va="center", fontsize=7.5)  # fmt: skip
+                          va="center", fontsize=8.5)  # fmt: skip
             if published is not None and text in ("", "ptb"):
                 axes.text(x, y + 0.28, f"{published:g}", ha="center", va="center", color="0.5",
-                          style="italic", fontsize=9)  # fmt: skip
+                          style="italic", fontsize=9.5)  # fmt: skip
             x += 1

@@ -1,4 +1,4 @@
-"""Task progression as the paper draws it: copy and repeat copy, without and with auxiliary task."""
+"""Task progression as the paper draws it: how far each method gets on both copy tasks, by T."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from matplotlib.figure import Figure as Drawing
 from matplotlib.ticker import MaxNLocator
 
-from harness.analysis.pairs import by, name, task, tuned
+from harness.analysis.pairs import by, levelled, name, task, tuned
 from harness.figure import Figure
 from harness.registry import Registry
 from harness.spec import RunSpec
@@ -15,36 +15,38 @@ from harness.store import Record
 from harness.suites import table1_desk
 from plots import _by_window, _shared
 
-ROWS = (("without the auxiliary task", "dni"), ("with the auxiliary task", "dni_aux"))
+SHOWN = ("bptt", "tbptt", "dni", "dni_aux")
 
 
 class TaskProgression(Figure):
-    """One column a copy task; truncation dashed, DNI solid, full BPTT thin and black."""
+    """One row a copy task, one column a T; full BPTT, which has none, in every column."""
 
     def runs(self, registry: Registry) -> list[RunSpec]:
         return table1_desk.copying(registry)
 
     def draw(self, records: Sequence[Record]) -> Drawing:
         done = tuned([r for r in records if r.status == "complete" and _shared.trained(r)])
-        levelled = [r for r in done if r.curve[-1].get("t_task") is not None]
-        tasks = by(task, levelled)
-        if not any(name(r) == "dni_aux" for r in levelled):
+        shown = [r for r in done if levelled(r) and name(r) in SHOWN]
+        if not any(name(r) == "dni_aux" for r in shown):
             raise LookupError("no completed runs of dni_aux on a copy task to draw")
-        drawing, grid = _shared.panels(2, len(tasks))
-        for row, (said, method) in zip(grid, ROWS, strict=True):
-            for axes, (where, group) in zip(row, tasks.items(), strict=True):
-                shown = [r for r in group if name(r) in ("bptt", "tbptt", method)]
-                _by_window.draw(
-                    axes, shown, "curve", "timesteps", lambda p: p["t_task"], steps=True
-                )
-                seeds = len({r.spec.seed for r in shown})
-                axes.set(
-                    title=f"{where}, {said}\nmedian of {seeds} seeds",
-                    xlabel="timesteps seen per sequence",
-                    ylabel="level solved, T_task (timesteps)",
-                    ylim=(0, None),
-                )
+        tasks = by(task, shown)
+        rows = [_by_window.columns(group) for group in tasks.values()]
+        drawing, grid = _shared.panels(len(rows), max(map(len, rows)), scale=0.65, sharey="row")
+        for axes in grid.flat:
+            axes.set_visible(False)
+        for line, row in zip(grid, rows, strict=True):
+            for axes, (said, group) in zip(line, row.items(), strict=False):
+                frame = _by_window.curves(by(name, group), "timesteps", steps=True)
+                _shared.lines(axes, frame, "timesteps", steps=True, band=False)
+                _shared.thousands(axes)
+                axes.set(visible=True, title=said, ylim=(-0.4, None))
+                axes.xaxis.set_major_locator(MaxNLocator(3))
                 axes.yaxis.set_major_locator(MaxNLocator(integer=True))
-        methods = ("bptt", "tbptt", *(method for _, method in ROWS))
-        _by_window.legend(drawing, [r for r in levelled if name(r) in methods])
+            where = _shared.task(next(iter(row.values()))[0])
+            line[0].set(ylabel=f"{where}:\nlevel solved,\nT_task (timesteps)")
+        seeds = len({r.spec.seed for r in shown})
+        drawing.suptitle(f"How long a dependency is learned, by window T: median of {seeds} seeds")
+        for axes in grid[-1]:
+            axes.set_xlabel("timesteps per sequence")
+        _shared.legend(drawing, map(name, shown))
         return drawing

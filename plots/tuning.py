@@ -7,8 +7,9 @@ from statistics import mean
 
 from matplotlib.figure import Figure as Drawing
 
-from harness.analysis.look import METHODS, styles
-from harness.analysis.pairs import by, name, task
+from harness.analysis.look import ordered, styles
+from harness.analysis.pairs import by, name, rates, task
+from harness.analysis.scoring import attained, points, score
 from harness.figure import Figure
 from harness.names.call import Call
 from harness.registry import Registry
@@ -20,8 +21,8 @@ from plots import _shared
 class Tuning(Figure):
     """One panel a task, one column a method, one dot a trial: the mean over its seeds.
 
-    On a copy task the score is T_task, averaged over training, which tells apart trials that end
-    on the same level; on text the best validation. A trial with a diverged seed is not drawn.
+    A level solved is averaged over training, which tells apart trials that end on the same level;
+    of other scores the best on validation counts. A trial with a diverged seed is not drawn.
     """
 
     def runs(self, registry: Registry) -> list[RunSpec]:
@@ -33,49 +34,56 @@ class Tuning(Figure):
         panels = {
             where: trials
             for where, group in by(task, done).items()
-            if len(trials := by(_setting, group)) > len(METHODS)
+            if len(trials := by(_trial, group)) > len({method for method, _ in trials})
         }
         if not panels:
             raise LookupError("no completed runs of several settings to draw")
         drawing, (grid,) = _shared.panels(1, len(panels), scale=1.1)
-        for axes, (where, trials) in zip(grid, panels.items(), strict=True):
-            methods = [m for m in METHODS if any(m == method for method, _ in trials)]
+        for axes, trials in zip(grid, panels.values(), strict=True):
+            methods = ordered(method for method, _ in trials)
             style = styles(methods)
-            levelled = next(iter(trials.values()))[0].curve[-1].get("t_task") is not None
+            measured = score(next(iter(trials.values()))[0])
+            side = 1 if measured.higher else -1
             for x, method in enumerate(methods):
                 scores = {
-                    said: mean(map(_score, group))
+                    said: mean(map(_reached, group))
                     for (each, said), group in trials.items()
                     if each == method
                 }
                 axes.scatter(
                     [x] * len(scores), list(scores.values()), color=style["palette"][method],
-                    marker=style["markers"][method], alpha=0.6,
+                    marker=style["markers"][method], alpha=0.6, s=45,
                 )  # fmt: skip
-                best = (max if levelled else min)(scores, key=scores.__getitem__)
+                best = next(t for t in scores if scores[t] == measured.best(scores.values()))
                 axes.annotate(
-                    best, (x, scores[best]), (0, 8 if levelled else -8),
-                    textcoords="offset points", ha="center",
-                    va="bottom" if levelled else "top", fontsize=6.5,
+                    best, (x, scores[best]), (0, 8 * side), textcoords="offset points",
+                    ha="center", va="bottom" if side > 0 else "top", fontsize=8,
                 )  # fmt: skip
             axes.set_xticks(range(len(methods)), methods)
             axes.set(
-                title=f"{where}: the best trial is named",
+                title=_shared.task(next(iter(trials.values()))[0]),
                 xlim=(-0.6, len(methods) - 0.4),
-                ylabel="T_task, mean over training" if levelled else "best validation, bits",
+                ylabel=measured.heading("best validation")
+                if measured.rows == "validation"
+                else _shared.wrapped(f"{measured.heading()}, mean over training"),
             )
-            axes.margins(y=0.2)
+            axes.margins(y=0.35)
+        drawing.suptitle("What was tried: a point a trial, the best of each method named")
         return drawing
 
 
-def _setting(record: Record) -> tuple[str, str]:
-    """The method, and what was tried on it: its own options in the second line."""
+def _trial(record: Record) -> tuple[str, str]:
+    """The method, and what was tried on it, the rates and a line for each of its own options."""
     options = {k: v for k, v in Call.parse(record.spec.trainer).options.items() if k != "T"}
-    own = ", ".join(f"{k} {v}" for k, v in options.items())
-    return name(record), f"lr {record.spec.lr:g}, clip {record.spec.clip:g}\n{own}".strip()
+    said = {"lr": "own lr"}  # of the method's parameters, not of the model's
+    own = [f"{said.get(k, k)} {v:g}" if isinstance(v, float) else f"{k} {v}"
+           for k, v in options.items()]  # fmt: skip
+    lr, clip = rates(record)
+    return name(record), "\n".join((f"lr {lr:g}, clip {clip:g}", *own))
 
 
-def _score(record: Record) -> float:
-    if "t_task" in record.curve[-1]:
-        return float(mean(row["t_task"] for row in record.curve))
-    return float(min(row["bits"] for row in record.validation))
+def _reached(record: Record) -> float:
+    by_score = score(record)
+    if by_score.rows == "curve":
+        return float(mean(row[by_score.column] for row in points(record)))
+    return attained(record) or 0.0

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from harness.check import at_least
 from harness.episode import Episode
+from harness.score import T_TASK
 from harness.task import Task
 
 
@@ -65,6 +66,7 @@ class Copying(Task):
     """
 
     unit = "bits per output bit"
+    score = T_TASK
     validated: tuple[Level, ...]  # the levels of the validation set
 
     def __init__(

@@ -119,7 +119,7 @@ def test_finished_runs_are_found_and_not_made_again(
     before = {path: path.stat().st_mtime_ns for path in results.rglob("*.jsonl")}
     capsys.readouterr()
     assert call(*asked) == 0
-    assert "0 made, 1 found finished" in capsys.readouterr().out
+    assert "1 run: 0 new, 1 already recorded; records in " in capsys.readouterr().out
     assert {path: path.stat().st_mtime_ns for path in results.rglob("*.jsonl")} == before
 
 
@@ -229,7 +229,7 @@ BAD = [
     ([*RUN, "bptt", "--stack", "2", "--executor", "ray"], "--stack is for --executor local", ""),
     ([*RUN, "bptt", "--limit", "0"], "--limit", "x>0"),
     ([*RUN, "bptt", "--executor", "slurm"], "--executor", "'local', 'ray'"),
-    ([*RUN, "bptt", "--address", "auto"], "--address, --cpus and --gpus are for", ""),
+    ([*RUN, "bptt", "--address", "auto"], "--address is for --executor ray", ""),
     (RUN, "TRAINER", ""),
     (["run", "char_lm(corpus='nowhere.txt')", "bptt"], "no corpus 'nowhere.txt'", "pydoc"),
     (["run", "char_lm", "bptt", "--corpus", "nowhere.txt"], "no corpus 'nowhere.txt'", "ptb"),

@@ -10,10 +10,13 @@ from typing import Any
 import pytest
 
 from harness.__main__ import main
+from harness.analysis.comparison import sections
 from harness.analysis.paired import Measure, contrasts, said, trainers
-from harness.analysis.performance import labels, profiles
+from harness.analysis.pairs import arms
+from harness.analysis.performance import at_best, at_equal_T
 from harness.spec import RunSpec
 from harness.store import Record, Store
+from plots._shared import completed
 
 TASK = "plain_copy(bits=4)"
 
@@ -23,7 +26,7 @@ def run(
     status: str = "complete", **fields: Any,
 ) -> Record:  # fmt: skip
     """A run of a point a level, 10 timesteps, `pace` seconds and 2 GFLOP apart."""
-    spec = RunSpec(**{"task": TASK, "timesteps": 100, **fields}, trainer=trainer, seed=seed)
+    spec = RunSpec(**{"task": TASK, "timesteps": 40, **fields}, trainer=trainer, seed=seed)
     record = Record(spec, {"unit": "bits per output bit", "parameters": 1})
     record.curve = [
         {"timesteps": 10 * i, "updates": i, "seconds": pace * i, "flops": 2 * 10**9 * i,
@@ -67,7 +70,7 @@ B = [
 
 def test_pairs_by_hand() -> None:
     (found,) = contrasts([*A, *B], *trainers([*A, *B], "dni(T=3)", "tbptt(T=3)"))
-    assert found.where == f"{TASK}: lstm(hidden=64), batch 32, 100 timesteps, cpu"
+    assert found.where == f"{TASK}: lstm(hidden=64), batch 32, 40 timesteps, cpu"
     # medians are 6 and 4, and the weaker's is the target
     assert found.notes == ("3 pairs; target: T_task 4, reached by A 3, by B 3",)
     measures = by_name(found.measures)
@@ -87,7 +90,7 @@ def test_pairs_by_hand() -> None:
     assert to_target.change.effect.centre == pytest.approx((4 - 1 + 3 - 2 + 12 - 3) / 3)
     flops = measures["GFLOP to target"]
     assert flops.change.effect.centre == pytest.approx((4 - 2 + 2 - 4 + 6 - 6) / 3)
-    held = measures["held kB to target"]
+    held = measures["activations kB to target"]
     assert (held.a, held.b, held.change.effect.centre) == (8, 5, 3)
     assert (held.change.effect.low, held.change.effect.high) == (3, 3)
 
@@ -140,30 +143,61 @@ def test_scores_on_a_text_are_compared_by_their_bits() -> None:
 def test_a_profile_by_hand() -> None:
     other = {"task": "repeat_copy(bits=4)"}
     records = [
-        # 4 is reached after 2, 2, 4 seconds (median 2) and after 4, 1, 1 (median 1)
-        *[run("bptt", seed, [0] * n + [4] * 3) for seed, n in enumerate((1, 1, 3))],
-        *[run("tbptt(T=3)", seed, [0] * n + [4] * 3) for seed, n in enumerate((3, 0, 0))],
-        # here bptt takes 1 second; tbptt fails at two seeds of three
-        *[run("bptt", seed, [4, 4], **other) for seed in range(3)],
-        run("tbptt(T=3)", 0, [4, 4], **other),
-        *[run("tbptt(T=3)", seed, [4], status="failed", **other) for seed in (1, 2)],
+        # at T = 2 nothing is solved; at T = 3 level 4 after 2, 1 and 4 seconds
+        *[run("tbptt(T=2)", seed, [0, 0, 0, 0]) for seed in range(3)],
+        *[run("tbptt(T=3)", seed, [0] * n + [4] * 4) for seed, n in enumerate((1, 0, 3))],
+        # after 1, 3 and 2 seconds
+        *[run("bptt", seed, [0] * n + [4, 9]) for seed, n in enumerate((0, 2, 1))],
+        # here bptt takes 1 second; tbptt takes 2 at one seed and fails at another
+        *[run("bptt", seed, [4, 4], **other) for seed in range(2)],
+        run("tbptt(T=3)", 0, [0, 4], **other),
+        run("tbptt(T=3)", 1, [4], status="failed", **other),
     ]
-    assert profiles(records, "seconds") == {"bptt": [2, 1], "tbptt(T=3)": [1, math.inf]}
-    assert profiles(records, "activation_bytes") == {"bptt": [1, 1], "tbptt(T=3)": [1, math.inf]}
-    (absent,) = profiles([*records, run("sg(T=3)", 0, [4], **other)], "seconds")["sg(T=3)"][:1]
+    assert at_best(records, "seconds") == {"bptt": [1, 3, 1, 1, 1],
+                                           "tbptt": [2, 1, 2, 2, math.inf]}  # fmt: skip
+    assert at_best(records, "activation_bytes") == {"bptt": [1] * 5,
+                                                    "tbptt": [1] * 4 + [math.inf]}  # fmt: skip
+    (absent, *_) = at_best([*records, run("sg(T=3)", 0, [4], **other)], "seconds")["sg"]
     assert math.isnan(absent)  # not run there
-    assert profiles([run("bptt", 0, [0, 0])], "seconds") == {}
-    assert profiles([], "seconds") == {}
+    assert at_best([run("bptt", 0, [0, 0])], "seconds") == {}
+    assert at_best([], "seconds") == {}
 
 
-def test_a_method_with_other_options_at_each_task_is_one_trainer() -> None:
-    other = {"task": "char_lm"}
-    records = [run("dni(T=3)", 0, [4]), run("dni(T=3, scale=0.1)", 0, [4], **other)]
-    assert set(labels(records).values()) == {"dni(T=3)"}
-    both = [*records, run("dni(T=3)", 0, [4], **other)]
-    assert set(labels(both).values()) == {"dni(T=3)", "dni(T=3, scale=0.1)"}
-    rates = [run("bptt", 0, [4]), run("bptt", 0, [4], lr=0.5)]
-    assert set(labels(rates).values()) == {"bptt, lr 0.01, clip 1", "bptt, lr 0.5, clip 1"}
+def test_each_method_is_shown_at_the_T_that_is_best_for_it_and_the_target_is_the_weakest_s() -> (
+    None
+):
+    """dni gets to 6 at T = 3 alone, tbptt to 9 at T = 3 and to 5 at T = 2: the target is 6."""
+    records = [
+        run("dni(T=2)", 0, [4, 4, 5]), run("dni(T=3)", 0, [4, 6]),
+        run("tbptt(T=2)", 0, [5]), run("tbptt(T=3)", 0, [4, 4, 4, 9]),
+    ]  # fmt: skip
+    assert at_best(records, "seconds") == {"tbptt": [2], "dni": [1]}
+    # at T = 2 the target is 5
+    assert at_equal_T(records, "seconds") == {
+        2: {"tbptt": [1], "dni": [3]},
+        3: {"tbptt": [2], "dni": [1]},
+    }
+    assert at_equal_T([r for r in records if r.spec.T == 2][:1], "seconds") == {}
+
+
+def test_rates_that_most_runs_do_not_have_are_named() -> None:
+    records = [run("dni(T=3)", 0, [4]), run("dni(T=3)", 1, [4]), run("bptt", 0, [4], clip=0.1)]
+    assert set(arms(records)) == {"dni(T=3)", "bptt, clip 0.1"}
+    assert set(arms([*records, run("bptt", 0, [4], lr=0.5)])) == {
+        "dni(T=3)", "bptt, clip 0.1", "bptt, lr 0.5",
+    }  # fmt: skip
+
+
+def test_runs_of_another_engine_are_another_setting() -> None:
+    """Their seconds are not pooled: in tables, pairs and figures alike."""
+    records = [run(trainer, seed, [4]) for trainer in ("bptt", "dni(T=3)") for seed in (0, 1)]
+    for record in records:
+        record.end["engine"] = "compiled" if record.spec.seed else "eager"
+    found = contrasts(records, *trainers(records, "bptt", "dni(T=3)"))
+    assert [each.notes[0].partition(" ")[0] for each in found] == ["1", "1"]
+    assert {each.where.rpartition(", ")[2] for each in found} == {"cpu", "compiled"}
+    assert len(completed(records, lambda record: True)) == 2
+    assert len(sections(records)) == 2
 
 
 def call(*arguments: str) -> int:
@@ -184,7 +218,9 @@ def test_the_command_compares_trainers_and_draws_profiles(
     printed = capsys.readouterr().out
     assert printed.startswith("A: dni(T=3)\nB: tbptt(T=3)\n")
     assert "3 pairs" in printed
-    line = next(line for line in printed.splitlines() if line.startswith("held kB to target"))
+    line = next(
+        line for line in printed.splitlines() if line.startswith("activations kB to target")
+    )
     assert line.split()[4:] == [
         "8.00", "5.00", "3.00", "[3.00,", "3.00]", "1.60", "[1.60,", "1.60]", "0.250", "3",
     ]  # fmt: skip
@@ -219,7 +255,7 @@ def test_bad_input_is_one_line_and_exit_code_2(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     keep(tmp_path / "mine", [*A, *B])
-    keep(tmp_path / "apart", [run("bptt", 0, [4])])
+    keep(tmp_path / "apart", [run("bptt", 0, [4, 4, 4, 4])])
     (tmp_path / "empty").mkdir()
     monkeypatch.chdir(tmp_path)
     assert call(*arguments, "--results", "mine") == 2

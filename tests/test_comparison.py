@@ -38,7 +38,7 @@ def test_the_target_is_what_the_weakest_trainer_reaches() -> None:
         [record("tbptt(T=2)", seed, [0, 0, 4, 4]) for seed in range(3)]
         + [record("dni(T=2)", seed, [0, 4, 4, 5, 6], pace=2) for seed in range(3)]
     )
-    assert "target: 4" in printed
+    assert "target: T_task 4" in printed
     table = cells(printed)
     #                       seeds, score, updates, seconds, GFLOP, s and GFLOP to target, bytes
     assert table["tbptt(T=2)"] == ["3", "4[4,4]", "10", "10.0[10.0,10.0]", "10", "3", "3", "5", "6"]

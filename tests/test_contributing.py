@@ -99,7 +99,10 @@ def test_the_guide_names_what_is_there() -> None:
     for target in re.findall(r"^make (\w+)$", GUIDE, re.M) + re.findall(r"`make (\w+)`", GUIDE):
         assert target in TARGETS
     for kind, (package, home, _) in FOLDERS.items():
-        row = f"| a {kind} | `{package.replace('.', '/')}/` | `{home.replace('.', '/')}.py` |"
+        article = "an" if kind[0] in "aeiou" else "a"
+        row = (
+            f"| {article} {kind} | `{package.replace('.', '/')}/` | `{home.replace('.', '/')}.py` |"
+        )
         assert row in GUIDE
 
 

@@ -10,7 +10,7 @@ import pytest
 from harness.names.call import Call, canonical
 from harness.names.plugin import FOLDERS
 from harness.registry import Registry
-from harness.spec import RunSpec
+from harness.spec import CALLS, RunSpec
 from harness.statistics import interval
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -26,7 +26,7 @@ def test_every_file_in_the_folders_is_found_under_its_name(registry: Registry) -
             assert entry.summary, f"{name} has no docstring"
 
 
-@pytest.mark.parametrize("kind", ["task", "model", "trainer"])
+@pytest.mark.parametrize("kind", CALLS)
 def test_options_read_from_the_source_are_those_of_the_class(kind: str, registry: Registry) -> None:
     for name in registry.names(kind):
         read = registry.entry(kind, name).defaults()
@@ -138,7 +138,10 @@ def plugin(folder: Path, text: str, name: str = "mine.py") -> Path:
     [
         ("def broken(:", "plug-in mine.py, line 1: invalid syntax"),
         ("import nowhere_to_be_found", "plug-in mine.py: ModuleNotFoundError"),
-        ("x = 1", "plug-in mine.py holds no task, model, trainer, figure, suite"),
+        (
+            "x = 1",
+            "plug-in mine.py holds no task, model, trainer, optimiser, schedule, figure, suite",
+        ),
     ],
 )
 def test_a_bad_plug_in_is_refused_in_one_line(text: str, said: str, tmp_path: Path) -> None:

@@ -8,7 +8,9 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
+from fnmatch import fnmatch
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -16,10 +18,11 @@ from typing import Any
 import pytest
 
 from harness.__main__ import main
-from harness.analysis.comparison import COLUMNS, sections
+from harness.analysis.comparison import HEADER, sections
+from harness.analysis.look import styles
 from harness.registry import Registry
-from harness.report.charts import as_json, charts
-from harness.report.page import folders
+from harness.report.charts import as_json, charts, costs, looks
+from harness.report.page import TEMPLATES, folders
 from harness.spec import RunSpec
 from harness.store import Store
 
@@ -33,7 +36,7 @@ def write(
     status: str = "complete", error: str | None = None, task: str = "plain_copy(bits=4)",
 ) -> RunSpec:  # fmt: skip
     """A record with a point a level; "incomplete" has no closing row."""
-    spec = RunSpec(task=task, trainer=trainer, seed=seed, timesteps=100)
+    spec = RunSpec(task=task, trainer=trainer, seed=seed, timesteps=40)
     store = Store(folder)
     store.create()
     with store.open(spec) as writer:
@@ -109,17 +112,15 @@ def test_the_page_holds_verdict_tables_charts_and_every_run(folder: Path, tmp_pa
     assert not page.open
     said = page.text()
     assert said.index("Does it train faster?") < said.index("score: T_task of the level")
-    names = [tag for tag, _ in page.tags]
-    assert names.count("table") == 1
-    assert names.count("th") == len(COLUMNS) + 5
+    tables = [about["class"] for tag, about in page.tags if tag == "table"]
+    assert tables == ["comparison", *["cost"] * 4]
+    assert [tag for tag, _ in page.tags].count("th") == len(HEADER) + 5 * len(tables)
     runs = [about for tag, about in page.tags if about.get("class") == "run"]
     assert len(runs) == len({about["id"] for about in runs}) == 10
     for fact in ("abc123", "a processor", "score: T_task of the level solved", '"T": 3'):
         assert fact in said
-    for place in ("curves", "costs"):
-        assert [about["data-chart"] for _, about in page.tags if about.get("class") == place] == [
-            "0"
-        ]
+    drawn = [about["data-chart"] for _, about in page.tags if about.get("class") == "curves"]
+    assert drawn == ["0"]
 
 
 def test_the_verdict_is_the_one_that_verdict_prints(
@@ -145,7 +146,7 @@ def test_what_records_say_is_shown_and_never_run(folder: Path, tmp_path: Path) -
     assert EVIL in page.text()
     assert f"ValueError: {EVIL}" in page.text()
     scripts = [about for tag, about in page.tags if tag == "script"]
-    assert scripts == [{"type": "application/json", "id": "charts"}, {}, {}]
+    assert scripts == [{"type": "application/json", "id": "charts"}, {}, {}, {}, {}]
     assert not [name for _, about in page.tags for name in about if name.startswith("on")]
     (data,) = re.findall(r'id="charts">(.*?)</script>', text, flags=re.DOTALL)
     assert not set(data) & set("<>&")
@@ -163,7 +164,7 @@ def test_every_run_that_did_not_complete_is_marked(folder: Path, tmp_path: Path)
     text = report(folder, out=tmp_path / "r.html")
     said = Page(text).text()
     assert "Runs that did not complete: 3" in said
-    (table,) = re.findall(r"<table.*?</table>", text, flags=re.DOTALL)
+    (table,) = re.findall(r'<table class="comparison".*?</table>', text, flags=re.DOTALL)
     rows = {row.split("<")[0]: row for row in table.split('<th scope="row">')[1:]}
     assert "1 of 2 <span" in rows["dni(T=3)"]
     assert "1 diverged</span>" in rows["dni(T=3)"]
@@ -191,10 +192,38 @@ def test_charts_are_of_completed_runs_and_mark_the_others(folder: Path) -> None:
     median = trainers["bptt"]["medians"]["timesteps"]
     assert (median["x"][0], median["x"][-1]) == (10, 40)
     assert (median["y"][0], median["y"][-1]) == (4, 12)  # of 11, 12, 13
-    seconds = {bar["trainer"]: bar for bar in found["costs"][0]["bars"]}
-    assert seconds["bptt"]["median"] == 2
-    assert (seconds["dni(T=3)"]["done"], seconds["dni(T=3)"]["made"]) == (1, 2)
-    assert seconds["sg(T=3)"]["median"] is None
+
+
+def test_costs_are_medians_and_ranges_of_completed_runs(tmp_path: Path) -> None:
+    path = tmp_path / "mine"
+    for seed, points in enumerate((2, 4, 8)):  # half a second each
+        write(path, "bptt", seed, [4] * points)
+    write(path, "dni(T=3)", 0, [4] * 4)
+    write(path, "dni(T=3)", 1, [4] * 20, status="diverged")
+    write(path, "sg(T=3)", 0, [4], status="incomplete")
+    (section,) = sections(Store(path).records())
+    said, bars = costs(section)[0]
+    assert said == "Seconds of training"
+    of = {bar.trainer: bar for bar in bars}
+    assert (of["bptt"].said, of["bptt"].percent) == ("2 [1, 4]", (50, 25, 100))
+    assert (of["dni(T=3)"].said, of["dni(T=3)"].percent) == ("2", (50, 50, 50))
+    assert (of["dni(T=3)"].done, of["dni(T=3)"].made) == (1, 2)
+    assert (of["sg(T=3)"].said, of["sg(T=3)"].percent) == (None, ())
+    assert costs(section)[2][1][0].said == "5"  # 5000 bytes in kB
+
+
+def test_trainers_look_as_in_the_figures(folder: Path) -> None:
+    (section,) = sections(Store(folder).records())
+    found = looks(section)
+    figure = styles(found)
+    assert found["bptt"]["colour"] == "var(--ink)"
+    assert found["bptt"]["dash"] == []
+    for trainer in ("tbptt(T=3)", "dni(T=3)"):
+        assert found[trainer]["colour"] == figure["palette"][trainer]
+        assert found[trainer]["dash"] == list(figure["dashes"][trainer])
+    assert {bar.trainer: bar.colour for bar in costs(section)[0][1]} == {
+        trainer: look["colour"] for trainer, look in found.items()
+    }
 
 
 def test_nothing_is_loaded_from_anywhere(folder: Path, tmp_path: Path) -> None:
@@ -211,6 +240,29 @@ def test_nothing_is_loaded_from_anywhere(folder: Path, tmp_path: Path) -> None:
     assert "@import" not in style
 
 
+def test_a_page_of_one_run_is_small_and_carries_the_licence_of_what_draws_it(
+    tmp_path: Path,
+) -> None:
+    write(tmp_path / "one", "bptt", 0, [*range(50)])  # as many points as a record holds
+    report(tmp_path / "one", out=tmp_path / "r.html")
+    assert (tmp_path / "r.html").stat().st_size < 150_000
+    licence = (TEMPLATES / "vendor" / "uPlot.LICENSE").read_text(encoding="utf-8")
+    assert "Permission is hereby granted" in licence
+    assert licence in (tmp_path / "r.html").read_text(encoding="utf-8")
+
+
+def test_every_part_of_the_page_is_installed() -> None:
+    root = TEMPLATES.parents[2]
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
+    patterns = project["tool"]["setuptools"]["package-data"]["harness.report"]
+    for path in TEMPLATES.rglob("*"):
+        part = path.relative_to(TEMPLATES.parent).as_posix()
+        matches = [p for p in patterns if fnmatch(part, p) and p.count("/") == part.count("/")]
+        assert path.is_dir() or matches, f"{part} is not installed"
+    for licence in project["project"]["license-files"]:
+        assert (root / licence).is_file(), licence
+
+
 def test_a_folder_in_which_nothing_completed_is_shown(tmp_path: Path) -> None:
     path = tmp_path / "bad"
     write(path, "bptt", 0, [], status="failed", error="too much")
@@ -219,7 +271,9 @@ def test_a_folder_in_which_nothing_completed_is_shown(tmp_path: Path) -> None:
     text = report(path, out=tmp_path / "r.html")
     said = Page(text).text()
     assert said.count("no run completed") == 2
-    assert said.count("0 of 1") == 3
+    assert said.count("0 of 1") == 3 * (1 + 4)  # in the table and at every cost
+    assert said.count("No run recorded a point") == 2
+    assert 'class="curves"' not in text
     assert "too much" in said
     assert "No closing row" in said
 
@@ -228,12 +282,12 @@ def test_several_folders_and_a_folder_of_folders(
     folder: Path, tmp_path: Path, registry: Registry
 ) -> None:
     other = tmp_path / "other"
-    write(other, "bptt", 0, [4], task="repeat_copy(bits=4)")
+    write(other, "bptt", 0, [4, 4, 4, 4], task="repeat_copy(bits=4)")
     assert [f.name for f in folders([str(folder), str(other), str(folder)])] == ["mine", "other"]
     assert [f.name for f in folders([str(tmp_path)])] == ["mine", "other"]
     page = Page(report(folder, other, out=tmp_path / "new" / "r.html"))
-    assert [tag for tag, _ in page.tags].count("table") == 2
-    assert report(tmp_path, out=tmp_path / "r.html").count("<table") == 2
+    assert [about.get("class") for _, about in page.tags].count("comparison") == 2
+    assert report(tmp_path, out=tmp_path / "r.html").count('<table class="comparison"') == 2
 
 
 def test_the_same_records_give_the_same_page(folder: Path, tmp_path: Path) -> None:
@@ -286,13 +340,44 @@ def browser() -> Iterator[Any]:
     options.binary_location = program
     for argument in (
         "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-        "--window-size=390,844",
+        "--no-first-run", "--disable-background-networking", "--disable-component-update",
+        "--disable-sync", "--disable-quic", "--window-size=390,844",
     ):  # fmt: skip
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     opened = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
     yield opened
     opened.quit()
+
+
+PICTURE = "return document.querySelector('.plot canvas').toDataURL()"
+PIXELS = """
+const canvas = document.querySelector(".plot canvas");
+const { width, height } = canvas;
+const copy = Object.assign(document.createElement("canvas"), { width, height });
+const ctx = copy.getContext("2d", { willReadFrequently: true });
+ctx.drawImage(canvas, 0, 0);
+const { data } = ctx.getImageData(0, 0, width, height);
+const wanted = arguments[0].match(/[0-9]+/g).map(Number);
+let found = 0;
+for (let i = 0; i < data.length; i += 4) {
+  found += data[i + 3] > 250 && wanted.every((value, k) => Math.abs(data[i + k] - value) < 6);
+}
+return found;
+"""
+"""How many pixels of the first chart are of a colour, "rgb(…)"."""
+POINT_AT = """
+const over = document.querySelector(".plot .u-over");
+const box = over.getBoundingClientRect();
+const at = { clientX: box.right - 1, clientY: box.top, bubbles: true };
+let tip = "";
+for (let y = 1; y < box.height && !tip.includes("median of 3"); y += 4) {
+  over.dispatchEvent(new MouseEvent("mousemove", { ...at, clientY: box.top + y }));
+  tip = over.querySelector(".tip").hidden ? "" : over.querySelector(".tip").textContent;
+}
+return tip;
+"""
+"""The first median over three seeds met by a pointer that goes down the right edge of the chart."""
 
 
 @pytest.mark.parametrize(("width", "height"), [(390, 844), (1280, 900)])
@@ -331,33 +416,75 @@ def test_the_page_works_in_a_browser(
     assert find("th[aria-sort='descending']")[0].text.startswith("score")
 
     browser.execute_script("arguments[0].scrollIntoView()", find(".curves")[0])
-    WebDriverWait(browser, 20).until(lambda _: find(".curves .plot .main-svg"))
-    drawn = "return document.querySelector('.curves .plot')."
+    WebDriverWait(browser, 20).until(lambda _: find(".curves .plot canvas"))
+    plot = find(".curves .plot")[0]
+    chips = {each.text.partition(" (")[0]: each for each in find(".legend button")}
 
-    def shown() -> set[str]:
-        traces = browser.execute_script(drawn + "data.map(t => [t.legendgroup, t.visible])")
-        return {name for name, visible in traces if visible}
+    def control(said: str) -> Any:
+        return next(each for each in find(".controls button") if each.text == said)
 
-    # the legend: a trainer goes and comes back
-    assert {"bptt", EVIL_TRAINER} <= shown()
-    chip = next(each for each in find(".legend button") if each.text == "bptt")
-    press(chip)
-    assert "bptt" not in shown()
-    assert chip.get_attribute("aria-pressed") == "false"
-    press(chip)
-    assert "bptt" in shown()
+    def pixels(colour: str) -> int:
+        return int(browser.execute_script(PIXELS, colour))
 
-    # the axis
-    for axis, title, last in (("seconds", "seconds of training", 2.0), ("flops", "FLOPs", 4e9)):
+    def colour_of(trainer: str) -> str:
+        swatch = chips[trainer].find_element("tag name", "svg")
+        return str(browser.execute_script("return getComputedStyle(arguments[0]).color", swatch))
+
+    # the legend: a trainer's line goes and comes back
+    assert {"bptt", EVIL_TRAINER} <= set(chips)
+    dni, red = colour_of("dni(T=3)"), "rgb(179, 38, 30)"
+    shown = pixels(dni)
+    assert shown > 50
+    press(chips["dni(T=3)"])
+    assert chips["dni(T=3)"].get_attribute("aria-pressed") == "false"
+    WebDriverWait(browser, 10).until(lambda _: pixels(dni) == 0)
+    assert "dni" not in (plot.get_attribute("aria-label") or "")
+    press(chips["dni(T=3)"])
+    WebDriverWait(browser, 10).until(lambda _: pixels(dni) == shown)
+
+    # runs that did not complete end in red, and go with their trainer; the seeds can be left out
+    marked = pixels(red)
+    press(chips["sg(T=3)"])
+    WebDriverWait(browser, 10).until(lambda _: 20 < pixels(red) < marked)
+    press(control("hide all"))
+    WebDriverWait(browser, 10).until(lambda _: pixels(red) == 0)
+    press(control("show all"))
+    WebDriverWait(browser, 10).until(lambda _: pixels(red) > 20)
+    before = browser.execute_script(PICTURE)
+    press(control("every seed"))
+    WebDriverWait(browser, 10).until(lambda _: browser.execute_script(PICTURE) != before)
+
+    # the axis, and what is said under the pointer
+    for axis, said in (
+        ("timesteps", "at 40 timesteps"), ("seconds", "at 2 seconds of training"),
+        ("flops", "at 4G FLOPs"),
+    ):  # fmt: skip
         press(find(f".controls [data-axis='{axis}']")[0])
-        assert browser.execute_script(drawn + "layout.xaxis.title.text").startswith(title)
-        assert browser.execute_script(drawn + "data.at(-1).x.at(-1)") <= last
-    labels = browser.execute_script(drawn + "textContent")
-    assert "diverged" in labels
-    assert "incomplete" in labels
-    assert "<script>" in browser.execute_script(
-        "return document.querySelector('.costs').textContent"
-    )
+        assert said.split(" ", 2)[2] in (plot.get_attribute("aria-label") or "")
+        tip = browser.execute_script(POINT_AT).splitlines()
+        assert tip == [
+            "bptt",
+            "T_task of the level solved, timesteps: 12",
+            said,
+            "median of 3 seeds",
+        ]
+    costs = browser.execute_script("return document.querySelector('.costs').textContent")
+    assert "<script>" in costs
+    assert "0 of 1" in costs
+
+    # dark paper: drawn afresh
+    before = browser.execute_script(PICTURE)
+    dark = {"features": [{"name": "prefers-color-scheme", "value": "dark"}]}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", dark)
+    WebDriverWait(browser, 10).until(lambda _: browser.execute_script(PICTURE) != before)
+
+    # a chart as a file
+    saved = {"behavior": "allow", "downloadPath": str(tmp_path / "saved")}
+    browser.execute_cdp_cmd("Browser.setDownloadBehavior", saved)
+    press(control("save as PNG"))
+    WebDriverWait(browser, 20).until(lambda _: list((tmp_path / "saved").glob("*.png")))
+    (picture,) = (tmp_path / "saved").iterdir()
+    assert picture.read_bytes().startswith(b"\x89PNG")
 
     # a link to a run unfolds it
     press(find("#trouble a")[0])

@@ -16,7 +16,7 @@ import pytest
 
 from harness.__main__ import main
 from harness.analysis.table import curves, table
-from harness.executors import reports
+from harness.executors import channel
 from harness.store import Store
 
 KILLS = 30
@@ -182,7 +182,7 @@ def test_a_suite_whose_progress_dies_is_not_one_that_was_stopped(
     def killed(*_: object) -> None:
         raise EOFError
 
-    monkeypatch.setattr(reports.SyncManager, "start", killed)
+    monkeypatch.setattr(channel.SyncManager, "start", killed)
     asked = ["run", "plain_copy(bits=2)", "tbptt(T=3)", "dni(T=3)", "--results", str(tmp_path)]
     with pytest.raises(SystemExit) as ended:
         main(asked)

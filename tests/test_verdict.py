@@ -103,6 +103,7 @@ def test_a_planted_effect_is_found_its_reverse_too_and_none_is_undecided(
             if "truncation at equal T:" in line
         )
 
+    # one T: the family has two lines, at equal T and at equal seconds
     assert verdicts(9, 5).split()[0] == "supported"
     assert verdicts(5, 9).split()[0] == "contradicted"
     assert verdicts(6, 6).split()[0] == "undecided"
@@ -131,12 +132,12 @@ def test_equal_memory_gives_truncation_the_next_window(registry: Registry) -> No
 def test_full_backpropagation_counts_where_each_method_is_at_its_best(registry: Registry) -> None:
     records = [run("dni(T=2)", s, 6, pace=4) for s in range(10)]
     records += [run("tbptt(T=2)", s, 4) for s in range(10)]
-    assert not any("each at its best T" in x for x in lines("dependency", records, registry))
+    assert not any("each at the best T" in x for x in lines("dependency", records, registry))
     records += [run("tbptt(T=3)", s, 4) for s in range(10)]
-    (ours,) = (x for x in lines("dependency", records, registry) if "each at its best T" in x)
+    (ours,) = (x for x in lines("dependency", records, registry) if "each at the best T" in x)
     assert ours.split()[0] == "supported"
     records += [run("bptt", s, 9) for s in range(10)]
-    (ours,) = (x for x in lines("dependency", records, registry) if "each at its best T" in x)
+    (ours,) = (x for x in lines("dependency", records, registry) if "each at the best T" in x)
     assert ours.split()[0] == "contradicted"
 
 
@@ -158,17 +159,111 @@ def test_a_diverged_run_has_solved_nothing_and_an_incomplete_one_is_no_pair(
 
 def test_runs_of_one_seed_at_several_T_are_one_unit(registry: Registry) -> None:
     records = [run(f"dni(T={T})", s, 8) for s in range(5) for T in (2, 3, 4, 5)]
-    records += [run(f"tbptt(T={T})", s, 4) for s in range(5) for T in (2, 3, 4, 5)]
-    found = next(x for x in lines("dependency", records, registry) if "truncation at equal T:" in x)
+    records += [run(f"sg(T={T})", s, 4) for s in range(5) for T in (2, 3, 4, 5)]
+    (found,) = findings_in("bootstrapping", records, registry)
     assert "  5 pairs  " in found
     assert found.split()[0] == "undecided"
+
+
+def test_every_T_has_a_finding_of_its_own_and_all_are_one_family(registry: Registry) -> None:
+    """A gain at T = 2 and none at T = 5: their mean would be a gain at every T."""
+    records = [run("dni(T=2)", s, 8) for s in range(10)]
+    records += [run("tbptt(T=2)", s, 4) for s in range(10)]
+    records += [run(f"{name}(T=5)", s, 8) for s in range(10) for name in ("dni", "tbptt")]
+    found = findings_in("dependency", records, registry)
+    at_two, at_five = [line for line in found if "truncation at equal T:" in line]
+    assert at_two.split()[:2] == ["supported", "2.00"]
+    assert at_two.endswith("T=2")
+    assert at_five.split()[:2] == ["undecided", "1.00"]
+    assert at_five.endswith("T=5")
+    # of all lines of the claim: two at equal T, two at equal memory, two at equal seconds, the best
+    assert len(found) == 7
+    assert f"p {7 * 2 / 2**10:.3f}" in at_two
+
+
+def test_where_truncation_solved_no_level_there_is_no_ratio_of_N(registry: Registry) -> None:
+    def levels(*truncated: int, diverged: bool = False) -> str:
+        records = [run("dni(T=2)", s, 7) for s in range(len(truncated))]
+        records += [run("tbptt(T=2)", s, level) for s, level in enumerate(truncated)]
+        records[-1].end["status"] = "diverged" if diverged else "complete"
+        return next(x for x in lines("dependency", records, registry) if "N 4 against" in x)
+
+    none = levels(*[0] * 6)
+    assert "T_task 7 against 3, ratio 2.33 [2.33, 2.33]; N 4 against 0, no ratio" in none
+    assert "truncation solved no level, which counts as T_task 3" in none
+    # one run of six is enough: there is nothing to divide by
+    assert "N 4 against 2, no ratio" in levels(5, 5, 5, 5, 5, 0)
+    assert "N 4 against 2, ratio 2.00 [2.00, 2.00]" in levels(*[5] * 6)
+    assert "N 4 against 2, no ratio" in levels(*[5] * 6, diverged=True)
+
+
+def test_truncation_at_its_best_has_the_seconds_of_the_first_dni_to_end(registry: Registry) -> None:
+    """dni ends after 10 seconds at T = 3, 40 at T = 2; truncation solves its level after 15."""
+    records = [run("dni(T=2)", s, 6, pace=4) for s in range(10)]
+    records += [run("dni(T=3)", s, 6, pace=1) for s in range(10)]
+    records += [run(f"tbptt(T={T})", s, 9, pace=3) for s in range(10) for T in (2, 3)]
+    found = lines("dependency", records, registry)
+    at = next(i for i, line in enumerate(found) if "each at the best T that was run" in line)
+    assert found[at].split()[:2] == ["supported", "2.00"]  # none solved is 3, against 6
+    assert "dni was run at T=2, 3; truncation at T=2, 3" in found[at + 1]
+    records += [run("bptt", s, 9, pace=3) for s in range(10)]
+    found = lines("dependency", records, registry)
+    assert any("truncation at T=2, 3 and the whole episode" in line for line in found)
+
+
+def test_a_task_is_named_with_its_protocol_or_its_text(registry: Registry) -> None:
+    records = [run(f"{name}(T=2)", s, 5) for s in range(6) for name in ("dni", "tbptt")]
+    for record in records:
+        record.header["options"] = {"task": {"protocol": "reset"}}
+    assert all(": plain_copy (reset), T=2" in x
+               for x in findings_in("dependency", records, registry))  # fmt: skip
+
+
+def text(trainer: str, seed: int, score: float) -> Record:
+    record = run(trainer, seed, 0, task="char_lm")
+    for row in record.curve:
+        del row["t_task"]
+    record.end["test_bits"] = score + seed / 100
+    return record
+
+
+def test_on_text_a_gain_is_set_beside_what_a_longer_window_gains(registry: Registry) -> None:
+    records = [text(f"tbptt(T={T})", s, bits) for s in range(6)
+               for T, bits in ((2, 2.5), (5, 2.2), (8, 2.3))]  # fmt: skip
+    records += [text("dni(T=2)", s, 2.4) for s in range(6)]
+    records += [text("dni(T=5)", s, 2.2) for s in range(6)]
+    records += [text("dni(T=8)", s, 2.3) for s in range(6)]
+    found = lines("dependency", records, registry)[1:]
+    assert found[0].split()[:2] == ["undecided", "-0.1000"]  # 3 lines; six pairs cannot decide them
+    assert found[0].endswith("char_lm, T=2")
+    assert "headroom at this budget: 0.3000 [0.3000, 0.3000] bits, to tbptt(T=5)" in found[1]
+    assert "no headroom at this budget: no longer window scores fewer bits" in found[3]
+    assert "headroom unknown: no longer window was run" in found[5]
+
+
+def test_what_short_windows_cost_by_themselves_is_said(registry: Registry) -> None:
+    """dni takes 6 times full BPTT's time, tbptt 4 times: of its FLOPs, in pieces."""
+    records = [run("bptt", s, 5) for s in range(10)]
+    records += [run("tbptt(T=2)", s, 5, pace=4) for s in range(10)]
+    records += [run("dni(T=2)", s, 5, pace=6) for s in range(10)]
+    found = lines("speed", records, registry)
+    at = next(i for i, x in enumerate(found) if "less time than one of full BPTT" in x)
+    assert found[at].split()[:2] == ["contradicted", "6.00"]
+    assert found[at + 1].split()[:2] == ["T=2", "6.00"]
+    assert (
+        "tbptt takes 4.00 [4.00, 4.00] × the time at 1.00 [1.00, 1.00] × the FLOPs"
+        in (found[at + 2])
+    )
+    for record in records:
+        record.end["engine"] = "compiled"
+    assert not any("run eagerly" in x for x in lines("speed", records, registry))
 
 
 def test_runs_of_different_settings_are_no_pair_and_two_of_one_are_refused(
     registry: Registry,
 ) -> None:
-    ours = [run("dni(T=2)", s, 8) for s in range(8)]
-    theirs = [run("tbptt(T=2)", s, 4) for s in range(8)]
+    ours = [run("dni(T=2)", s, 8) for s in range(10)]
+    theirs = [run("tbptt(T=2)", s, 4) for s in range(10)]
     for record in theirs:
         record.spec = replace(record.spec, timesteps=50)
     assert "undecided: no runs recorded" in lines("bootstrapping", ours + theirs, registry)[1]
@@ -180,8 +275,8 @@ def test_runs_of_different_settings_are_no_pair_and_two_of_one_are_refused(
 
 def test_time_to_target_is_to_what_every_run_of_both_reaches(registry: Registry) -> None:
     """The worst run of all stops at level 4, which each solves at its fifth point."""
-    records = [run("dni(T=2)", s, 9 if s else 4, pace=2) for s in range(8)]
-    records += [run("tbptt(T=2)", s, 5) for s in range(8)]
+    records = [run("dni(T=2)", s, 9 if s else 4, pace=2) for s in range(10)]
+    records += [run("tbptt(T=2)", s, 5) for s in range(10)]
     found = next(x for x in lines("speed", records, registry) if "fewer seconds than tbptt" in x)
     assert found.split()[:3] == ["contradicted", "2.00", "[2.00,"]
     records[0] = run("dni(T=2)", 0, 0)
@@ -228,9 +323,26 @@ def test_reach_alignment_and_noise_read_the_probes(registry: Registry) -> None:
     assert "the true gradient has vanished within a window: plain_copy, T=2" in vanished
     assert aligned.split()[0] == "supported"
     assert "what dni adds is positively aligned with what is missing" in aligned
-    assert "of its norm is left: 2 timesteps back 0.30 [0.30, 0.30], 4 timesteps" in found[2]
-    assert sum("timesteps before a scored one" in line for line in found) == 4
+    assert "of its norm is left: 2 timesteps back 0.30 [0.30, 0.30], 4 timesteps" in found[3]
+    assert sum(" before a scored one" in line for line in found) == 4
     assert lines("noise", records, registry)[1].split()[0] == "supported"
+
+
+def test_a_gradient_that_outlives_its_episode_gives_a_lower_bound(registry: Registry) -> None:
+    def reached(T: int, *norms: float) -> list[str]:
+        records = [probed("bptt", s, reach=list(norms)) for s in range(10)]
+        records += [probed(f"tbptt(T={T})", s, reach=[]) for s in range(10)]
+        return lines("reach", records, registry)
+
+    _, found, why, *_ = reached(2, 1, 0.5, 0.3, 0.2)
+    assert found.split()[:3] == ["contradicted", "≥", "4"]
+    assert "a lower bound: in 10 of 10 runs it had not fallen so far" in why
+    # 4 timesteps are no evidence that it has gone within 6, where the episode ends at 4
+    _, found, why, *_ = reached(6, 1, 0.5, 0.3, 0.2)
+    assert found.split()[:3] == ["undecided", "≥", "4"]
+    _, found, why, *_ = reached(6, 1, 0.5, 0.3, 0.05)
+    assert found.split()[:4] == ["supported", "3.0", "[3.0,", "3.0]"]
+    assert "lower bound" not in why
 
 
 def test_warm_up_and_clipping_are_compared_with_their_controls(registry: Registry) -> None:
@@ -243,7 +355,7 @@ def test_warm_up_and_clipping_are_compared_with_their_controls(registry: Registr
     records += [run("tbptt(T=3)", s, 6, task=t, clip=0.1) for t in tasks for s in range(5)]
     warmed, after = lines("warm_up", records, registry)[1:]
     assert after.split()[0] == "undecided"
-    assert "after 50 of warm-up" in after
+    assert "after 50 timesteps of warm-up" in after
     assert warmed.split()[0] == "supported"
     assert "50 timesteps of warm-up" in warmed
     assert "1.50 [1.50, 1.50]" in warmed

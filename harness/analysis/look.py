@@ -1,53 +1,109 @@
-"""How methods look in every figure, table and report: order, colour, dashes, marker."""
+"""How methods look in every figure, table and report: order, colour, dashes, marker, hatch."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
-# Colour-blind safe (Okabe & Ito) and ordered in lightness, so that grey prints keep them apart;
-# a dash pattern and a marker of its own keep each apart where lightness does not.
-_STYLES: tuple[tuple[str, Any, str], ...] = (
-    ("#000000", "", "o"),
-    ("#0072b2", (6, 2), "s"),
-    ("#d55e00", (2, 1.5), "^"),
-    ("#009e73", (7, 1.5, 1.5, 1.5), "D"),
-    ("#cc79a7", (1, 1), "v"),
-    ("#e69f00", (4, 1, 1, 1, 1, 1), "P"),
-    ("#56b4e9", (8, 3), "X"),
+
+class Look(NamedTuple):
+    """How one method is drawn.
+
+    dashes: lengths on and off, in line widths; empty: solid
+    marker: as matplotlib names it; all of them can be filled
+    """
+
+    colour: str
+    dashes: tuple[float, ...]
+    marker: Any
+    hatch: str
+
+
+# No two share dashes, marker or hatch, so that none of them rests on its colour. The first five
+# colours and the first spare are Okabe & Ito's, made for the colour-blind.
+LOOKS = {
+    "bptt": Look("#000000", (), "o", ""),
+    "tbptt": Look("#0072b2", (6, 2), "s", "//"),
+    "sg": Look("#d55e00", (2, 1.5), "^", ".."),
+    "dni": Look("#009e73", (7, 1.5, 1.5, 1.5), "D", "xx"),
+    "dni_aux": Look("#cc79a7", (1, 1), "v", "\\\\"),
+    "recomputed": Look("#5c4b8a", (12, 2), "h", "--"),
+    "artbp": Look("#56b4e9", (5, 1, 1, 1, 1, 1), "<", "||"),
+    "rtrl": Look("#6b1020", (9, 4), "*", "**"),
+    "snap": Look("#b8a000", (4, 2, 1, 2, 1, 2), "p", "oo"),
+    "behind": Look("#1b4d3e", (12, 1.5, 4, 1.5), "X", "OO"),
+    "uoro": Look("#9a9a9a", (1, 3), ">", "/."),
+    "kf_rtrl": Look("#7a4a12", (7, 1, 1, 1, 1, 1, 1, 1), "d", "|-"),
+    "bp_lambda": Look("#8fc257", (5, 1, 1, 1, 1, 1, 1, 1, 1, 1), "P", "x|"),
+}
+"""The methods that have a place in every legend: from the full gradient to a predicted one."""
+
+SPARES = (
+    Look("#e69f00", (4, 1, 1, 1), "H", "++"),
+    Look("#c2955c", (6, 5, 3, 5), "8", "-."),
+    Look("#4d4d4d", (4, 5), (4, 1, 0), "\\-"),
+    Look("#ff8fab", (1, 1, 1, 4), (6, 1, 0), "/o"),
+    Look("#2f2f8f", (10, 2, 1, 2, 1, 2, 1, 2), (3, 1, 0), "+."),
 )
+"""For methods of others, in the order of their names."""
+
+METHODS = tuple(LOOKS)
+WIDTH, WIDTHS = 2.0, (1.2, 3.0)
+"""Of lines, in points: of a method drawn once; of its shortest window and its longest."""
+PALEST = 0.55
+"""Share of white in the colour of a method's shortest window; the longest has none."""
 
 
-METHODS = ("bptt", "tbptt", "sg", "dni", "dni_aux")
-"""The built-in trainers, from the full gradient through none beyond the cut to a predicted one."""
+def method(label: str) -> str:
+    """The method that a label is of: "dni(T=3), lr 0.1, clip 1" is of dni."""
+    return re.split(r"[(,]", label, maxsplit=1)[0]
 
 
 def ordered(labels: Iterable[str]) -> list[str]:
-    """Trainers as legends and tables list them: ours in the order of METHODS, then the others."""
+    """Trainers as legends and tables list them: in the order of METHODS, then by name; by T."""
 
-    def rank(label: str) -> tuple[int, str]:
-        name = label.partition("(")[0]
-        return (METHODS.index(name) if name in METHODS else len(METHODS), label)
+    def rank(label: str) -> tuple[int, str, int, str]:
+        name, T = method(label), re.search(r"\bT=(\d+)", label)
+        place = METHODS.index(name) if name in METHODS else len(METHODS)
+        return place, name, int(T[1]) if T else 0, label
 
     return sorted(set(labels), key=rank)
 
 
-def styles(labels: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """Colour, dashes and marker of every label, as seaborn takes them.
+def looks(methods: Iterable[str]) -> dict[str, Look]:
+    """The look of every method: its own wherever it is drawn, or a spare one."""
+    names = ordered(methods)
+    others = [name for name in names if name not in LOOKS]
+    return {n: LOOKS[n] if n in LOOKS else SPARES[others.index(n) % len(SPARES)] for n in names}
 
-    Built-in methods keep theirs in every figure, whoever else is drawn; where several settings of
-    one method are, each gets a style of its own.
+
+def styles(labels: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Colour, dashes, marker, hatch and line width of every label, as seaborn takes them.
+
+    The method decides colour, dashes, marker and hatch. Where several settings of one method are
+    drawn, its colour goes from pale to full and its line from thin to thick along them.
     """
     shown = ordered(labels)
-    names = [label.partition("(")[0] for label in shown]
-    if len(set(names)) == len(names):
-        others = [name for name in names if name not in METHODS]
-        rank = {label: (*METHODS, *others).index(n) for label, n in zip(shown, names, strict=True)}
-    else:
-        rank = {label: i for i, label in enumerate(shown)}
-    looks = {label: _STYLES[i % len(_STYLES)] for label, i in rank.items()}
-    return {
-        "palette": {label: colour for label, (colour, _, _) in looks.items()},
-        "dashes": {label: dashes for label, (_, dashes, _) in looks.items()},
-        "markers": {label: marker for label, (_, _, marker) in looks.items()},
-    }
+    own = looks(map(method, shown))
+    found: dict[str, dict[str, Any]] = {
+        "palette": {}, "dashes": {}, "markers": {}, "hatches": {}, "widths": {},
+    }  # fmt: skip
+    for label in shown:
+        look = own[method(label)]
+        mates = [each for each in shown if method(each) == method(label)]
+        along = mates.index(label) / (len(mates) - 1) if len(mates) > 1 else 1.0
+        found["palette"][label] = _pale(look.colour, PALEST * (1 - along))
+        thin, thick = WIDTHS if len(mates) > 1 else (WIDTH, WIDTH)
+        found["widths"][label] = thin + along * (thick - thin)
+        found["dashes"][label] = look.dashes
+        found["markers"][label] = look.marker
+        found["hatches"][label] = look.hatch
+    return found
+
+
+def _pale(colour: str, share: float) -> str:
+    """A colour mixed with a share of white."""
+    channels = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    mixed = (round(c + (255 - c) * share) for c in channels)
+    return "#" + "".join(f"{c:02x}" for c in mixed)

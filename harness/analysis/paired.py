@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from harness.analysis.comparison import first, scored, target
-from harness.analysis.pairs import Pair, by, pairs, setting
+from harness.analysis.pairs import Pair, by, described, pairs, setting
+from harness.analysis.scoring import first, heading, result, score, target
 from harness.analysis.table import summary
+from harness.analysis.text import aligned
 from harness.analysis.verdict import said_p
 from harness.check import unknown
 from harness.statistics import Paired, difference, holm, ratio
@@ -19,7 +20,7 @@ from harness.store import Record
 COSTS = (
     ("seconds", 1.0, "seconds"),
     ("flops", 1e9, "GFLOP"),
-    ("activation_bytes", 1e3, "held kB"),
+    ("activation_bytes", 1e3, "activations kB"),
     ("peak_memory_bytes", 1e3, "peak kB"),
 )
 """Columns of the tidy table, their divisors and names."""
@@ -100,15 +101,12 @@ def contrasts(
 
 
 def _contrast(group: Sequence[Record], beside: Sequence[Pair]) -> Contrast:
-    spec, sides = group[0].spec, list(zip(*beside, strict=True))
+    sides = list(zip(*beside, strict=True))
     rows = [[summary(record) for record in side] for side in sides]
-    score = scored(rows[0])
-    # two folders hold one trainer twice: the side, not the name, tells whose median it is
-    goal = target(score, [{**r, "trainer": i} for i, side in enumerate(rows) for r in side])
-    there = [[first(record, score, goal) for record in side] for side in sides]
-    unit = rows[0][0]["unit"]
-    a, b = ([row[score.column] for row in side] for side in rows)
-    measures = [_measure(score.said.format(unit=unit), a, b, score.digits)]
+    goal, one = target(sides), sides[0][0]
+    there = [[first(record, goal) for record in side] for side in sides]
+    a, b = ([result(record) for record in side] for side in sides)
+    measures = [_measure(heading(one), a, b, score(one).digits)]
     for column, divisor, said in COSTS:
         a, b = ([row[column] / divisor for row in side] for side in rows)
         measures.append(_measure(said, a, b))
@@ -119,16 +117,15 @@ def _contrast(group: Sequence[Record], beside: Sequence[Pair]) -> Contrast:
             for side, points in zip(rows, there, strict=True)
         )  # fmt: skip
         measures.append(_measure(f"{said} to target", a, b))
-    at = f"T_task {goal:g}" if score.rows == "curve" else f"validation {goal:.3f} {unit}"
     hits = [sum(point is not None for point in points) for points in there]
+    at = score(one).goal(goal)
     notes = [f"{len(beside)} pairs; target: {at}, reached by A {hits[0]}, by B {hits[1]}"]
     lacking = Counter(r.status for r in group if r.status != "complete")
     used = {id(record) for pair in beside for record in pair}
     lacking["without a partner"] = sum(id(r) not in used and r.status == "complete" for r in group)
     left = ", ".join(f"{n} {what}" for what, n in sorted(lacking.items()) if n)
     return Contrast(
-        f"{spec.task}: {spec.model}, batch {spec.batch}, {spec.timesteps:,} timesteps, "
-        f"{spec.device}",
+        described(group[0]),
         (*notes, *([f"left out: {left}"] if left else [])),
         tuple(measure for measure in measures if measure is not None),
     )  # fmt: skip
@@ -172,11 +169,5 @@ def said(found: Sequence[Contrast]) -> str:
                 m.change.effect.said(m.digits), factor, said_p(adjusted[id(m)]).removeprefix("p "),
                 str(m.change.effect.n),
             ))  # fmt: skip
-        widths = [max(len(row[i]) for row in rows) for i in range(len(HEADER))]
-        lines = [
-            row[0].ljust(widths[0])
-            + "".join(f"  {cell:>{w}}" for cell, w in zip(row[1:], widths[1:], strict=True))
-            for row in rows
-        ]
-        parts.append("\n".join((contrast.where, *contrast.notes, "", *lines)))
+        parts.append("\n".join((contrast.where, *contrast.notes, "", *aligned(rows))))
     return "\n\n".join(parts)

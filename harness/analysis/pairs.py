@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 from statistics import fmean, geometric_mean
 from typing import Literal, TypeVar
 
-from harness.analysis.table import summary
+from harness.analysis.scoring import result, score
 from harness.names.call import Call
+from harness.score import T_TASK
 from harness.store import Record
 
 Pair = tuple[Record, Record]
+Rates = tuple[float, float]
 K = TypeVar("K")
 
 NONE_SOLVED = 3
@@ -25,20 +28,69 @@ def name(record: Record) -> str:
 
 
 def task(record: Record) -> str:
-    """What is said of where a run was made: the task's name, and the text where there is one."""
-    call = Call.parse(record.spec.task)
-    return f"{call.name}, {corpus}" if (corpus := record.header.get("corpus")) else call.name
+    """What is said of where a run was made: the task's name, its text or its protocol.
+
+    And what moves the model, where that is not Adam at a constant rate.
+    """
+    protocol = record.header.get("options", {}).get("task", {}).get("protocol")
+    kind = record.header.get("corpus") or protocol
+    said = Call.parse(record.spec.task).name
+    return (f"{said} ({kind})" if kind else said) + record.spec.suffix
 
 
-def setting(record: Record) -> tuple[str, str, int, int, str, str]:
-    """What runs that are compared must share; the learning rate is each method's own."""
+def setting(record: Record) -> tuple[str, str, int, int, str, str, str, str]:
+    """What runs that are compared must share, in tables, figures and claims alike.
+
+    The trainer and its rates are not in it: every method is run at its own.
+    """
     s = record.spec
-    return s.task, s.model, s.batch, s.timesteps, s.device, record.engine
+    return (
+        s.task, s.model, s.batch, s.timesteps, s.device, record.engine, s.optimiser, s.schedule,
+    )  # fmt: skip
+
+
+def rates(record: Record) -> Rates:
+    """Learning rate and clipping norm of the model's optimiser."""
+    return record.spec.lr, record.spec.clip
+
+
+def common_rates(records: Iterable[Record]) -> Rates:
+    """Those of most of the runs."""
+    counts = Counter(map(rates, records))
+    return max(sorted(counts), key=counts.__getitem__)
+
+
+def described(record: Record, at: Rates | None = None) -> str:
+    """The setting of a run in words; at: the rates to name among them."""
+    s = record.spec
+    rule = "Adam" if s.optimiser == "adam" else s.optimiser
+    schedule = "" if s.schedule == "constant" else f", {s.schedule},"
+    optimiser = f", {rule} {at[0]:g}{schedule} clipped at {at[1]:g}" if at else s.suffix
+    engine = f", {record.engine}" if record.engine != "eager" else ""
+    return (
+        f"{s.task}: {s.model}, batch {s.batch}{optimiser}, {s.timesteps:,} timesteps, "
+        f"{s.device}{engine}"
+    )
+
+
+def arms(records: Sequence[Record]) -> dict[str, list[Record]]:
+    """The runs of one setting by what is compared in it, seeds together.
+
+    That is the trainer's call, and each rate that is not the one of most runs: "bptt, clip 0.1".
+    """
+    usual = common_rates(records)
+
+    def label(record: Record) -> str:
+        named = zip(("lr", "clip"), rates(record), usual, strict=True)
+        off = [f"{rate} {own:g}" for rate, own, common in named if own != common]
+        return ", ".join((record.spec.trainer, *off))
+
+    return by(label, records)
 
 
 def where(records: Iterable[Record]) -> str:
     """The tasks that runs are of, in words."""
-    return "; ".join(sorted({task(record) for record in records}))
+    return ", ".join(sorted({task(record) for record in records}))
 
 
 def of(trainer: str, **options: float) -> Callable[[Record], bool]:
@@ -53,15 +105,15 @@ def of(trainer: str, **options: float) -> Callable[[Record], bool]:
     return matches
 
 
-def plain(record: Record) -> bool:
+def at_defaults(record: Record) -> bool:
     """Whether the trainer's call states nothing but its T."""
     return set(Call.parse(record.spec.trainer).options) <= {"T"}
 
 
 def tuned(records: Sequence[Record]) -> list[Record]:
-    """Of each trainer at each T the plain calls, which stand for its defaults; else all."""
-    kept = {(r.spec.task, name(r), r.spec.T) for r in records if plain(r)}
-    return [r for r in records if plain(r) or (r.spec.task, name(r), r.spec.T) not in kept]
+    """Of each trainer at each T the calls that state no option; else all."""
+    kept = {(r.spec.task, name(r), r.spec.T) for r in records if at_defaults(r)}
+    return [r for r in records if at_defaults(r) or (r.spec.task, name(r), r.spec.T) not in kept]
 
 
 def by(key: Callable[[Record], K], records: Iterable[Record]) -> dict[K, list[Record]]:
@@ -114,8 +166,8 @@ def units(
 
 
 def levelled(record: Record) -> bool:
-    """Whether the task of a run has levels."""
-    return bool(record.curve) and record.curve[-1].get("t_task") is not None
+    """Whether a run is scored by the level that it solved."""
+    return bool(record.curve) and score(record).column == T_TASK.column
 
 
 def span(record: Record, seconds: float = math.inf) -> int:
@@ -127,7 +179,5 @@ def span(record: Record, seconds: float = math.inf) -> int:
 
 
 def bits(record: Record) -> float | None:
-    """The score on a task without levels: on the test set, else the best on validation."""
-    row = summary(record)
-    score = row["test_bits"] if row["test_bits"] is not None else row["validation_bits"]
-    return None if score is None else float(score)
+    """The result of a run that is scored by its bits; None where it is not."""
+    return result(record) if score(record).column == "bits" else None

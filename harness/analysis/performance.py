@@ -1,72 +1,90 @@
-"""Every trainer beside the best: the numbers of performance profiles.
+"""Every method beside the best: the numbers of performance profiles.
 
-They are those of Dolan & Moré (2002), as AlgoPerf draws them: the share of tasks whose target is
-reached within τ times what the best trainer there took.
+They are those of Dolan & Moré (2002), as AlgoPerf draws them: the share of problems whose target
+is reached within τ times what the best method took there. A problem is a setting and a seed.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from statistics import median
 
-from harness.analysis.comparison import first, scored, target
 from harness.analysis.look import ordered
-from harness.analysis.pairs import by, name, setting
+from harness.analysis.pairs import arms, by, name, setting
+from harness.analysis.scoring import attained, first, score, target
 from harness.analysis.table import distinct, summary
 from harness.store import Record
 
+Arms = dict[str, list[list[Record]]]
+"""The arms of each method in one setting: a list of runs, one a seed, for each of its calls."""
 
-def profiles(records: Sequence[Record], column: str) -> dict[str, list[float]]:
-    """Of every trainer, for every task: what it took to the target over what the best took.
+
+def at_best(records: Sequence[Record], column: str) -> dict[str, list[float]]:
+    """What each method took to the target over what the best took, by problem.
 
     column: "seconds", "flops" or "activation_bytes"
 
-    The target is that of the table of a suite; a trainer takes what its median seed does. A seed
-    that failed, diverged or did not get there takes for ever (inf); where a trainer was not run
-    there is NaN. Tasks whose target nobody reached are left out.
+    In every setting a method is shown at its best: of its arms (a T, options, rates) the one whose
+    median seed takes least. The target is what the weakest method comes to there in the median
+    seed of the arm that gets furthest. inf: not reached, or the run failed or diverged; NaN: the
+    method was not run there. Problems whose target nobody reached are left out.
     """
-    listed = [record for record in distinct(records) if record.spec.timesteps > 1]
-    names = labels(listed)
-    tasks: list[dict[str, float]] = []
+    return _profiles(records, column, lambda record: True)
+
+
+def at_equal_T(records: Sequence[Record], column: str) -> dict[int, dict[str, list[float]]]:
+    """The same at every T that at least two methods were run at; methods without a T are left out.
+
+    The target is that of the methods at that T.
+    """
+    found = {}
+    for T in sorted({r.spec.T for r in records if r.spec.T is not None}):
+        profile = _profiles(records, column, lambda r, T=T: r.spec.T == T)  # type: ignore[misc]
+        if len(profile) > 1:
+            found[T] = profile
+    return found
+
+
+def _profiles(
+    records: Sequence[Record], column: str, wanted: Callable[[Record], bool]
+) -> dict[str, list[float]]:
+    listed = [r for r in distinct(records) if r.spec.timesteps > 1 and wanted(r)]
+    problems: list[dict[str, float]] = []
     for group in by(setting, listed).values():
-        rows = [summary(record) for record in group if record.status == "complete"]
-        if not rows:
-            continue
-        score = scored(rows)
-        goal = target(score, rows)
-        taken: dict[str, list[float]] = {}
-        for record in group:
-            point = first(record, score, goal) if record.status == "complete" else None
-            cost = float({**summary(record), **point}[column]) if point else math.inf
-            taken.setdefault(names[id(record)], []).append(cost)
-        tasks.append({label: median(costs) for label, costs in taken.items()})
-    tasks = [task for task in tasks if min(task.values()) < math.inf]
+        methods: Arms = {}
+        for runs in arms(group).values():
+            methods.setdefault(name(runs[0]), []).append(runs)
+        problems += _problems(methods, column)
     return {
-        label: [task.get(label, math.nan) / min(task.values()) for task in tasks]
-        for label in (ordered(names.values()) if tasks else ())
+        method: [each.get(method, math.nan) / min(each.values()) for each in problems]
+        for method in (ordered(name(r) for r in listed) if problems else ())
     }
 
 
-def labels(records: Sequence[Record]) -> dict[int, str]:
-    """What each record's trainer is called over several tasks, by id().
+def _problems(methods: Mapping[str, list[list[Record]]], column: str) -> list[dict[str, float]]:
+    """What each method took in one setting, a seed an entry."""
+    furthest = [found for each in methods.values() if (found := _furthest(each))]
+    if not furthest:
+        return []
+    goal = target(furthest)
+    taken: dict[int, dict[str, float]] = {}
+    for method, own in methods.items():
+        costs = [{r.spec.seed: _cost(r, goal, column) for r in runs} for runs in own]
+        for seed, cost in min(costs, key=lambda each: median(each.values())).items():
+            taken.setdefault(seed, {})[method] = cost
+    return [each for _, each in sorted(taken.items()) if min(each.values()) < math.inf]
 
-    A method has options of its own at each task: where only one call of it was run at a T in
-    every setting, its name and T tell it. Else its call does, with its rates where they differ.
-    """
-    tried: dict[tuple[object, str, int | None], set[tuple[str, float, float]]] = {}
-    rates: dict[tuple[object, str], set[tuple[float, float]]] = {}
-    for r in records:
-        s = r.spec
-        tried.setdefault((setting(r), name(r), s.T), set()).add((s.trainer, s.lr, s.clip))
-        rates.setdefault((setting(r), s.trainer), set()).add((s.lr, s.clip))
-    crowded = {(method, T) for (_, method, T), calls in tried.items() if len(calls) > 1}
-    several = {trainer for (_, trainer), found in rates.items() if len(found) > 1}
 
-    def label(r: Record) -> str:
-        s = r.spec
-        if (name(r), s.T) not in crowded:
-            return name(r) if s.T is None else f"{name(r)}(T={s.T})"
-        return f"{s.trainer}, lr {s.lr:g}, clip {s.clip:g}" if s.trainer in several else s.trainer
+def _furthest(own: Sequence[Sequence[Record]]) -> list[Record]:
+    """The completed runs of the arm of a method whose median seed comes furthest."""
+    done = [[r for r in runs if r.status == "complete" and attained(r) is not None] for runs in own]
+    reached = {median(attained(r) or 0.0 for r in runs): runs for runs in done if runs}
+    if not reached:
+        return []
+    return reached[score(next(iter(reached.values()))[0]).best(reached)]
 
-    return {id(record): label(record) for record in records}
+
+def _cost(record: Record, goal: float, column: str) -> float:
+    point = first(record, goal) if record.status == "complete" else None
+    return float({**summary(record), **point}[column]) if point else math.inf

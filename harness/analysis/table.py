@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
+from harness.analysis.scoring import result, result_column, score
 from harness.spec import RunSpec
 from harness.store import Record, Row
 
@@ -15,10 +16,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
 COLUMNS = (
-    "run_id", "task", "trainer", "T", "model", "seed", "status", "batch", "lr", "clip", "device",
-    "timesteps", "updates", "seconds", "throughput", "flops", "flops_per_timestep",
-    "flops_per_update", "activation_bytes", "peak_memory_bytes", "parameters", "bits", "unit",
-    "level_n", "level_r", "t_task", "validation_bits", "test_bits", "error",
+    "run_id", "task", "trainer", "T", "model", "seed", "status", "batch", "lr", "clip",
+    "optimiser", "schedule", "device", "timesteps", "updates", "seconds", "throughput",
+    "flops", "flops_per_timestep", "flops_per_update", "activation_bytes", "peak_memory_bytes",
+    "parameters", "bits", "unit", "level_n", "level_r", "t_task", "validation_bits", "test_bits",
+    "score", "score_unit", "score_value", "score_higher", "error",
     "corpus", "corpus_sha256", "convention", "options",
     "commit", "dirty", "python", "torch", "machine", "processor", "threads", "engine",
     "date", "plugins",
@@ -41,7 +43,7 @@ def summary(record: Record) -> Row:
     timesteps, seconds = last.get("timesteps", 0), last.get("seconds", 0.0)
     scored = [r for r in record.curve if r["bits"] is not None]
     tail = [r["bits"] for r in scored if r["timesteps"] > 0.9 * record.spec.timesteps]
-    best = min((r["bits"] for r in record.validation), default=math.nan)
+    best = min((r["bits"] for r in record.validation), default=None)
     known |= {
         "run_id": record.spec.id,
         "T": record.spec.T,
@@ -52,7 +54,11 @@ def summary(record: Record) -> Row:
         "throughput": timesteps * record.spec.batch / seconds if seconds else None,
         "flops_per_timestep": last["flops"] / timesteps if timesteps else None,
         "flops_per_update": last["flops"] / last["updates"] if timesteps else None,
-        "validation_bits": None if math.isnan(best) else best,
+        "validation_bits": None if best is None or math.isnan(best) else best,
+        "score": result_column(record),
+        "score_unit": score(record).unit,
+        "score_value": result(record),
+        "score_higher": score(record).higher,
         "options": json.dumps(record.header.get("options", {}), sort_keys=True),
     }
     return {column: known.get(column) for column in COLUMNS}

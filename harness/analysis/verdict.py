@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from harness.analysis.text import aligned
 from harness.claim import Claim
 from harness.statistics import holm
 from harness.store import Record
@@ -28,7 +29,7 @@ def rulings(claim: Claim, records: Sequence[Record]) -> list[Ruling]:
     return [
         Ruling(
             finding.verdict(p),
-            f"{finding.paired.effect.said(finding.digits)} {finding.unit}",
+            finding.effect,
             said_p(p),
             f"{finding.paired.effect.n} pairs",
             f"{finding.says}: {finding.where}",
@@ -65,11 +66,9 @@ def printed(claim: Claim, heading: str, found: Sequence[Ruling]) -> list[str]:
     """The lines of a claim that was decided."""
     if not found:
         return [heading, f"    {unrecorded(claim)}"]
-    rows = [(r.verdict, r.effect, r.p, r.pairs) for r in found]
-    widths = [max(len(row[i]) for row in rows) for i in range(4)]
+    rows = aligned([(r.verdict, r.effect, r.p, r.pairs) for r in found], left=4)
     lines = [heading]
-    for cells, ruling in zip(rows, found, strict=True):
-        padded = (cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
-        lines.append("  ".join(("  ", *padded, ruling.says)))
+    for row, ruling in zip(rows, found, strict=True):
+        lines.append(f"    {row}  {ruling.says}")
         lines += [f"        {line}" for line in ruling.details]
     return lines

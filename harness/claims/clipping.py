@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.analysis.pairs import levelled, name, of, pairs, plain, span, units, where
+from harness.analysis.pairs import at_defaults, levelled, name, of, pairs, span, units, where
 from harness.claim import Claim, Finding
 from harness.statistics import ratio
 from harness.store import Record
@@ -27,7 +27,7 @@ class Clipping(Claim):
     suite = "claims"
 
     def findings(self, records: Sequence[Record]) -> list[Finding]:
-        listed = [r for r in records if plain(r) and not r.probes and levelled(r)]
+        listed = [r for r in records if at_defaults(r) and not r.probes and levelled(r)]
         found = []
         for clip in sorted({r.spec.clip for r in listed if name(r) == "tbptt"} - {COMMON}):
             here = [r for r in listed if name(r) == "dni" or r.spec.clip == clip]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from statistics import median
 
 from harness.analysis.pairs import (
+    NONE_SOLVED,
     Pair,
     bits,
     by,
@@ -15,21 +16,22 @@ from harness.analysis.pairs import (
     pairs,
     setting,
     span,
+    task,
     tuned,
     units,
     where,
 )
 from harness.claim import Claim, Finding
-from harness.statistics import difference, ratio, ratio_of_medians
+from harness.statistics import Paired, difference, ratio, ratio_of_medians
 from harness.store import Record
 
 
 class Dependency(Claim):
-    """`dni` beside `tbptt`: T_task on the copy tasks, bits per character on text.
+    """`dni` beside `tbptt`: T_task on the copy tasks, bits per character on text, a finding a T.
 
     At equal T; at equal memory, which gives tbptt the next window that takes as much or more; at
-    equal T and equal seconds; and at equal seconds with the window of each that is best there,
-    where truncation may use all of the episode, too.
+    equal T and equal seconds; and at equal seconds with the window of each that is best of those
+    that were run, where truncation may use all of the episode, too.
     """
 
     letter = "b"
@@ -39,25 +41,51 @@ class Dependency(Claim):
     def findings(self, records: Sequence[Record]) -> list[Finding]:
         listed = [r for r in tuned(records) if name(r) in ("tbptt", "dni", "bptt")]
         copying = [r for r in listed if levelled(r)]
-        beside, richer, best = _beside(copying), _richer(copying), _best(copying)
-        compared = (
-            ("at equal T", units(beside, lambda a, b: (span(a), span(b)), "geometric"),
-             _by_T(beside)),
-            ("at equal memory", units(richer, lambda a, b: (span(a), span(b)), "geometric"),
-             _windows(richer)),
-            ("at equal T and seconds", units(beside, _at_equal_seconds, "geometric"), ()),
-            ("at equal seconds, each at its best T", best, ()),
-        )  # fmt: skip
+        texts = [r for r in listed if not levelled(r) and r.status == "complete"]
+        beside = _beside(copying)
         found = [
-            Finding(
-                says=f"dni solves longer dependencies than truncation {at}",
-                where=where(copying), paired=ratio(levels), null=1, if_true="above",
-                details=details,
-            )
-            for at, levels, details in compared
-            if levels
+            *(_longer("equal T", T, group, _spans, _levels(group)) for T, group in _by_T(beside)),
+            *(_longer("equal memory", T, group, _spans, _matched(group))
+              for T, group in _by_T(_richer(copying))),
+            *(_longer("equal T and seconds", T, group, _at_equal_seconds)
+              for T, group in _by_T(beside)),
         ]  # fmt: skip
-        return [*found, *_texts([r for r in listed if not levelled(r) and r.status == "complete"])]
+        if best := _best(copying):
+            found.append(
+                _finding(
+                    "equal seconds, each at the best T that was run", where(copying), ratio(best),
+                    (_offered(copying),),
+                )
+            )  # fmt: skip
+        return [*found, *_texts(texts)]
+
+
+def _finding(at: str, where: str, paired: Paired, details: Sequence[str] = ()) -> Finding:
+    return Finding(
+        says=f"dni solves longer dependencies than truncation at {at}", where=where,
+        paired=paired, null=1, if_true="above", details=tuple(details),
+    )  # fmt: skip
+
+
+def _longer(
+    at: str,
+    T: int,
+    group: Sequence[Pair],
+    values: Callable[[Record, Record], tuple[float, float]],
+    details: Sequence[str] = (),
+) -> Finding:
+    there = f"{where(a for a, _ in group)}, T={T}"
+    return _finding(at, there, ratio(units(group, values, "geometric")), details)
+
+
+def _by_T(beside: Sequence[Pair]) -> list[tuple[int, list[Pair]]]:
+    """The pairs in groups, by the T of dni."""
+    windows = sorted({a.spec.T or 0 for a, _ in beside})
+    return [(T, [pair for pair in beside if pair[0].spec.T == T]) for T in windows]
+
+
+def _spans(a: Record, b: Record) -> tuple[float, float]:
+    return span(a), span(b)
 
 
 def _seconds(record: Record) -> float:
@@ -94,7 +122,7 @@ def _richer(records: Sequence[Record]) -> list[Pair]:
     return found
 
 
-def _windows(beside: Sequence[Pair]) -> tuple[str, ...]:
+def _matched(beside: Sequence[Pair]) -> tuple[str, ...]:
     matched = sorted({(a.spec.trainer, b.spec.trainer) for a, b in beside})
     return (", ".join(f"{a} beside {b}" for a, b in matched),)
 
@@ -113,41 +141,70 @@ def _best(records: Sequence[Record]) -> list[tuple[float, float]]:
     return found
 
 
-def _by_T(beside: Sequence[Pair]) -> tuple[str, ...]:
-    """T_task at every T with the ratio of its medians, and that of N, where none counts as 1."""
+def _offered(records: Sequence[Record]) -> str:
+    """The windows that each side could choose from."""
+
+    def windows(trainer: str) -> str:
+        return ", ".join(map(str, sorted({r.spec.T or 0 for r in records if name(r) == trainer})))
+
+    whole = " and the whole episode" if any(name(r) == "bptt" for r in records) else ""
+    return f"dni was run at T={windows('dni')}; truncation at T={windows('tbptt')}{whole}"
+
+
+def _levels(beside: Sequence[Pair]) -> tuple[str, ...]:
+    """A line a task: T_task and N, with the ratio of their medians where truncation solved any."""
     lines = []
-    for said, T in sorted({(where([a]), a.spec.T or 0) for a, _ in beside}):
-        here = [(a, b) for a, b in beside if (where([a]), a.spec.T) == (said, T)]
+    for said, group in by(task, [a for a, _ in beside]).items():
+        here = [(a, b) for a, b in beside if a in group]
         spans = [(float(span(a)), float(span(b))) for a, b in here]
         symbols = [(_symbols(a), _symbols(b)) for a, b in here]
-        ours, theirs = (median([pair[i] for pair in spans]) for i in (0, 1))
+        some = all(theirs > 0 for _, theirs in symbols)
         lines.append(
-            f"{said}, T={T}: T_task {ours:.0f} against {theirs:.0f}; ratio of medians: "
-            f"T_task {ratio_of_medians(spans).said(2)}, N {ratio_of_medians(symbols).said(2)}"
-        )
+            f"{said}: T_task {_medians(spans)}, ratio {ratio_of_medians(spans).said(2)}; "
+            f"N {_medians(symbols)}, "
+            + (f"ratio {ratio_of_medians(symbols).said(2)}" if some else
+               f"no ratio: truncation solved no level, which counts as T_task {NONE_SOLVED}")
+        )  # fmt: skip
     return tuple(lines)
 
 
+def _medians(values: Sequence[tuple[float, float]]) -> str:
+    ours, theirs = (median(side) for side in zip(*values, strict=True))
+    return f"{ours:g} against {theirs:g}"
+
+
 def _symbols(record: Record) -> float:
-    return max(float(record.curve[-1]["level_n"]), 1.0) if record.status == "complete" else 1.0
+    """N of the level solved, 0 where none was."""
+    return float(record.curve[-1]["level_n"]) if record.status == "complete" else 0.0
 
 
 def _texts(records: Sequence[Record]) -> list[Finding]:
-    def both(a: Record, b: Record) -> tuple[float, float]:
-        return bits(a) or 0.0, bits(b) or 0.0
-
-    beside = [(a, b) for a, b in _beside(records) if bits(a) is not None and bits(b) is not None]
-    if not beside:
-        return []
-    lines = []
-    for T in sorted({a.spec.T or 0 for a, _ in beside}):
-        found = difference([both(a, b) for a, b in beside if a.spec.T == T]).effect
-        lines.append(f"T={T}: {found.said(4)} bits, {found.n} pairs")
+    scored = [r for r in records if bits(r) is not None]
     return [
         Finding(
             says="dni scores fewer bits than tbptt at equal T",
-            where=where(a for a, _ in beside),
-            paired=difference(units(beside, both, "arithmetic")),
-            null=0, unit="bits", if_true="below", digits=4, details=tuple(lines),
+            where=f"{where(a for a, _ in group)}, T={T}",
+            paired=difference(units(group, _bits, "arithmetic")),
+            null=0, unit="bits", if_true="below", digits=4, details=(_headroom(scored, T),),
         )
+        for T, group in _by_T(_beside(scored))
     ]  # fmt: skip
+
+
+def _bits(a: Record, b: Record) -> tuple[float, float]:
+    return bits(a) or 0.0, bits(b) or 0.0
+
+
+def _headroom(records: Sequence[Record], T: int) -> str:
+    """What is left to gain from beyond the cut: by how much the best longer window is better."""
+    gains = []
+    for longer in sorted({r.spec.T or 0 for r in records if name(r) == "tbptt"}):
+        beside = pairs(records, of("tbptt", T=T), of("tbptt", T=longer), lambda r: None)
+        if longer > T and beside:
+            gains.append((difference(units(beside, _bits, "arithmetic")).effect, longer))
+    gain, longer = max(gains, key=lambda each: each[0].centre, default=(None, 0))
+    if gain is None:
+        return "headroom unknown: no longer window was run"
+    if gain.centre <= 0:
+        return "no headroom at this budget: no longer window scores fewer bits"
+    return f"headroom at this budget: {gain.said(4)} bits, to tbptt(T={longer}), {gain.n} pairs"

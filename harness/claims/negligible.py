@@ -28,8 +28,12 @@ class Negligible(Claim):
         truncated = {(setting(r), r.spec.T) for r in records if name(r) == "tbptt" and r.probes}
         found = []
         for column, trainer, says in (
-            ("missing_ratio", "tbptt", "what truncation leaves out is under a tenth of the rest"),
-            ("added_ratio", "dni", "what dni adds is under a tenth of the rest"),
+            (
+                "missing_ratio",
+                "tbptt",
+                "what truncation leaves out is under a tenth of what it keeps",
+            ),
+            ("added_ratio", "dni", "what dni adds is under a tenth of truncation's gradient"),
         ):
             probed = [
                 r for r in records
@@ -42,7 +46,7 @@ class Negligible(Claim):
                         Finding(
                             says=says, where=f"{where(group)}, T={group[0].spec.T}",
                             paired=difference([(value, 0) for value in values], NEGLIGIBLE),
-                            null=NEGLIGIBLE, unit="of the rest", if_true="below",
+                            null=NEGLIGIBLE, unit="of the truncated gradient", if_true="below",
                             details=(_along(group, column),),
                         )
                     )  # fmt: skip

@@ -34,7 +34,7 @@ class Noise(Claim):
                         Finding(
                             says=f"far from the loss {trainer} predicts a worse direction",
                             where=f"{where(group)}, T={group[0].spec.T}", paired=difference(sides),
-                            null=0, unit="cosine, near less far", if_true="above", digits=3,
+                            null=0, unit="cosine, near minus far", if_true="above", digits=3,
                         )
                     )  # fmt: skip
         return found

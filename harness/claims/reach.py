@@ -17,8 +17,9 @@ VANISHED = 0.1
 class Reach(Claim):
     """Under full BPTT, timesteps until the gradient of a loss has fallen to a tenth; and cosines.
 
-    A gradient that has not vanished by the start of the episode counts with the episode's length,
-    which understates it. Medians over the probes of the second half of a run.
+    A gradient that has not fallen so far at the start of the episode is censored: it counts with
+    the episode's length, and the mean over runs is then a lower bound. Medians over the probes of
+    the second half of a run.
     """
 
     letter = "d"
@@ -32,16 +33,22 @@ class Reach(Claim):
         probed = [r for r in records if r.probes]
         for group in by(setting, probed).values():
             windows = [r.spec.T for r in group if name(r) == "tbptt" and r.spec.T]
-            reached = [v for r in group if name(r) == "bptt" and (v := _reach(r)) is not None]
-            if windows and reached:
+            full = [r for r in group if name(r) == "bptt" and _lags(r)]
+            if windows and full:
                 T = windows[0]
+                censored = [r for r in full if any(cut for _, cut in _lags(r))]
+                cut = (
+                    f"a lower bound: in {len(censored)} of {len(full)} runs it had not fallen "
+                    "so far by the start of the episode, and counts with the episode's length"
+                )
+                reached = [float(median(lag for lag, _ in _lags(r))) for r in full]
                 found.append(
                     Finding(
                         says="the true gradient has vanished within a window",
                         where=f"{where(group)}, T={T}",
                         paired=difference([(value, 0) for value in reached], T), null=T,
-                        unit="timesteps to a tenth", if_true="below", digits=1,
-                        details=(_by_lag([r for r in group if name(r) == "bptt"], T),),
+                        unit="timesteps to a tenth", bound=bool(censored), if_true="below",
+                        digits=1, details=(*([cut] if censored else []), _by_lag(full, T)),
                     )
                 )  # fmt: skip
             for T, predicting in by(
@@ -66,12 +73,15 @@ def _second_half(record: Record) -> list[Row]:
     return [p for p in record.probes if p["timesteps"] >= record.spec.timesteps / 2]
 
 
-def _reach(record: Record) -> float | None:
-    def fallen(norms: list[float]) -> int:
-        return next((lag for lag, norm in enumerate(norms) if norm < VANISHED), len(norms))
+def _lags(record: Record) -> list[tuple[int, bool]]:
+    """A probe: timesteps until the norm has fallen to a tenth; whether the episode ends before."""
 
-    lags = [fallen(p["reach"]) for p in _second_half(record) if p["reach"]]
-    return float(median(lags)) if lags else None
+    def fallen(norms: list[float]) -> tuple[int, bool]:
+        below = (lag for lag, norm in enumerate(norms) if norm < VANISHED)
+        lag = next(below, len(norms))
+        return lag, lag == len(norms)
+
+    return [fallen(p["reach"]) for p in _second_half(record) if p["reach"]]
 
 
 def _by_lag(records: Sequence[Record], T: int) -> str:
@@ -111,7 +121,8 @@ def _by_distance(records: Sequence[Record]) -> tuple[str, ...]:
         for d, values in ratios.items():
             norms[d].append(median(values))
     return tuple(
-        f"{d} timesteps before a scored one: cosine {interval(cosines[d]).said(2)}, "
+        f"{d} timestep{'' if d == 1 else 's'} before a scored one: "
+        f"cosine {interval(cosines[d]).said(2)}, "
         f"norm {interval(norms[d]).said(2)} of the true one"
         for d in sorted(cosines)
         if len(cosines[d]) >= len(records) / 2

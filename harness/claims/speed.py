@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from harness.analysis.comparison import SCORES, Score
-from harness.analysis.pairs import Pair, of, pairs, tuned, units, where
+from harness.analysis.pairs import Pair, by, of, pairs, tuned, units, where
+from harness.analysis.scoring import attained, first, score
 from harness.analysis.table import summary
 from harness.claim import Claim, Finding
-from harness.statistics import ratio
-from harness.store import Record, Row
+from harness.statistics import Interval, ratio
+from harness.store import Record
 
-COSTS = (("seconds", "time"), ("flops", "FLOPs"))
+COSTS = (("seconds", "less time"), ("flops", "fewer FLOPs"))
 TO_TARGET = (("seconds", "seconds"), ("flops", "FLOPs"), ("timesteps", "timesteps"))
+
+Values = Callable[[Record, Record], tuple[float, float]]
 
 
 class Speed(Claim):
@@ -31,40 +33,67 @@ class Speed(Claim):
         truncated = pairs(listed, of("dni"), of("tbptt"), lambda r: r.spec.T)
         full = pairs(listed, of("dni"), of("bptt"), lambda r: None)
         found = []
-        for group, other in ((truncated, "tbptt at equal T"), (full, "full BPTT")):
-            found += [_cost(group, other, *cost) for cost in COSTS if group]
+        for group, other, more in (
+            (truncated, "tbptt at equal T", ()),
+            (full, "full BPTT", _overhead(listed)),
+        ):
+            found += [_cost(group, other, *cost, more) for cost in COSTS if group]
             found += [f for x, said in TO_TARGET if (f := _to_target(group, other, x, said))]
         return found
 
 
-def _cost(group: Sequence[Pair], other: str, column: str, said: str) -> Finding:
-    def per_timestep(record: Record) -> float:
+def _cost(
+    group: Sequence[Pair], other: str, column: str, said: str, more: Sequence[str]
+) -> Finding:
+    values = _per_timestep(column)
+    windows = by(lambda r: r.spec.T or 0, [a for a, _ in group])
+    along = [
+        f"T={T} {_mean([pair for pair in group if pair[0].spec.T == T], values).said(2)}"
+        for T in windows
+    ]
+    return Finding(
+        says=f"a timestep of dni takes {said} than one of {other}",
+        where=where(a for a, _ in group),
+        paired=ratio(units(group, values, "geometric")),
+        null=1, if_true="below",
+        details=(", ".join(along), *(more if column == "seconds" else ())),
+    )  # fmt: skip
+
+
+def _per_timestep(column: str) -> Values:
+    def cost(record: Record) -> float:
         row = summary(record)
         return float(row[column] / row["timesteps"])
 
-    return Finding(
-        says=f"a timestep of dni takes less {said} than one of {other}",
-        where=where(a for a, _ in group),
-        paired=ratio(
-            units(group, lambda a, b: (per_timestep(a), per_timestep(b)), "geometric")
-        ),
-        null=1,
-        if_true="below",
-    )  # fmt: skip
+    return lambda a, b: (cost(a), cost(b))
+
+
+def _mean(group: Sequence[Pair], values: Values) -> Interval:
+    return ratio(units(group, values, "geometric")).effect
+
+
+def _overhead(records: Sequence[Record]) -> tuple[str, ...]:
+    """What short windows cost without a synthesiser: tbptt makes full BPTT's FLOPs in pieces."""
+    eager = [record for record in records if record.engine == "eager"]
+    beside = pairs(eager, of("tbptt"), of("bptt"), lambda r: None)
+    if not beside:
+        return ()
+    time, flops = (_mean(beside, _per_timestep(column)).said(2) for column, _ in COSTS)
+    return (
+        f"tbptt takes {time} × the time at {flops} × the FLOPs: run eagerly, "
+        "short windows are many small kernels, each with its overhead",
+    )
 
 
 def _to_target(group: Sequence[Pair], other: str, x: str, said: str) -> Finding | None:
     used: dict[Pair, tuple[float, float]] = {}
     for case in sorted({_case(pair) for pair in group}):
         same = [pair for pair in group if _case(pair) == case]
-        rows = [summary(record) for pair in same for record in pair]
-        score = next(s for s in SCORES if s is SCORES[-1] or rows[0][s.column] is not None)
-        worst = min if score.rows == "curve" else max
-        column = "t_task" if score.rows == "curve" else "validation_bits"
-        target = worst(row[column] for row in rows)
+        reached = [attained(record) or 0.0 for pair in same for record in pair]
+        target = score(same[0][0]).worst(reached)
         if target > 0:
             for a, b in same:
-                used[a, b] = (_first(a, score, target, x), _first(b, score, target, x))
+                used[a, b] = (_first(a, target, x), _first(b, target, x))
     if not used:
         return None
     return Finding(
@@ -81,7 +110,8 @@ def _case(pair: Pair) -> tuple[str, str, str]:
     return a.spec.task, a.spec.trainer, b.spec.trainer
 
 
-def _first(record: Record, score: Score, target: float, x: str) -> float:
+def _first(record: Record, target: float, x: str) -> float:
     """How much of x it took to the target."""
-    rows: list[Row] = getattr(record, score.rows)
-    return float(next(row[x] for row in rows if score.reached(row, target)))
+    point = first(record, target)
+    assert point is not None, "every run reaches what the weakest does"
+    return float(point[x])

@@ -30,7 +30,7 @@ class WarmUp(Claim):
             for says, other in (
                 (f"{W:,} timesteps of warm-up let dni solve longer dependencies",
                  of("dni", warmup=0)),
-                (f"after {W:,} of warm-up dni solves longer ones than truncation",
+                (f"after {W:,} timesteps of warm-up dni solves longer dependencies than truncation",
                  of("sg", warmup=W, scale=0)),
             ):  # fmt: skip
                 beside = pairs(listed, of("dni", warmup=W), other, lambda r: r.spec.T)

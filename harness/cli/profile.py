@@ -7,6 +7,12 @@ from typing import Any
 import click
 
 from harness import cli
+from harness.analysis.text import aligned
+
+HEADER = (
+    "trainer", "MFLOP/update", "MFLOP/timestep", "activations kB", "peak kB", "updates/s",
+    "timesteps×B/s", "time ratio",
+)  # fmt: skip
 
 
 @click.command("profile")
@@ -45,19 +51,19 @@ def command(
     store.create()
     frame = profile(specs, registry)
     frame.to_csv(store.folder / "profile.csv", index=False)
-    shown = {
-        "trainer": frame["trainer"],
-        "MFLOP/update": (frame["flops_per_update"] / 1e6).map("{:.2f}".format),
-        "MFLOP/timestep": (frame["flops_per_timestep"] / 1e6).map("{:.2f}".format),
-        "held kB": (frame["activation_bytes"] / 1e3).map("{:,.0f}".format),
-        "peak kB": (frame["peak_memory_bytes"] / 1e3).map("{:,.0f}".format),
-        "updates/s": frame["updates_per_second"].map("{:,.0f}".format),
-        "timesteps×B/s": frame["throughput"].map("{:,.0f}".format),
-        "time ratio": [
-            f"{row.time_ratio:.2f} [{row.time_ratio_low:.2f}, {row.time_ratio_high:.2f}]"
-            for row in frame.itertuples()
-        ],
-    }
-    click.echo(type(frame)(shown).to_string(index=False))
+    rows = [
+        (
+            row.trainer,
+            f"{row.flops_per_update / 1e6:.2f}",
+            f"{row.flops_per_timestep / 1e6:.2f}",
+            f"{row.activation_bytes / 1e3:,.0f}",
+            f"{row.peak_memory_bytes / 1e3:,.0f}",
+            f"{row.updates_per_second:,.0f}",
+            f"{row.throughput:,.0f}",
+            f"{row.time_ratio:.2f} [{row.time_ratio_low:.2f}, {row.time_ratio_high:.2f}]",
+        )
+        for row in frame.itertuples()
+    ]
+    click.echo("\n".join(aligned([HEADER, *rows])))
     about = f"{specs[0].model}, batch {specs[0].batch}, {specs[0].device}"
     click.echo(f"\n{about}; also in {store.folder}/profile.csv")

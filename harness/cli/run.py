@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from harness import cli
+from harness.cli import _running
+
+if TYPE_CHECKING:
+    from harness.executors.execute import Executor
+    from harness.spec import Conditions
 
 
 @click.command("run")
@@ -14,13 +19,13 @@ from harness import cli
 @click.argument("trainers", nargs=-1, required=True, metavar="TRAINER...")
 @cli.setting
 @click.option("--timesteps", default=100_000, show_default=True,
-              help="Data-time: timesteps per batch row, the same for every trainer.")  # fmt: skip
+              help="Timesteps of training, per sequence of the batch.")  # fmt: skip
 @click.option("--seed", type=int, help="One seed [default: 0].")
 @click.option("--seeds", type=click.IntRange(min=1), help="Seeds 0 to N - 1.")
-@click.option("--probe", default=0, help="Updates between two gradient probes; 0: none.")
+@click.option("--probe", default=0, help="Updates between two gradient probes; 0: no probes.")
 @cli.results
 @cli.plugins
-@cli.conditions
+@_running.conditions
 @cli.data
 def command(
     task: str,
@@ -29,12 +34,13 @@ def command(
     seeds: int | None,
     results: str,
     plugin: tuple[str, ...],
-    how: dict[str, Any],
+    conditions: Conditions,
+    executor: Executor,
     **setting: Any,
 ) -> None:
-    """Train on a task with trainers.
+    """Train on a task with one trainer or several.
 
-    Every run is recorded; the comparison is printed.
+    Every run is recorded. Prints a table that compares the trainers.
 
     \b
     Example:  sgbench run "plain_copy(bits=4)" bptt "tbptt(T=3)" "dni(T=3)" \\
@@ -47,5 +53,5 @@ def command(
         raise ValueError("give --seed or --seeds, not both")
     asked = range(seeds) if seeds else [seed or 0]
     specs = [spec for each in asked for spec in cli.runs(task, trainers, seed=each, **setting)]
-    _, code = cli.make(specs, Store(results), Registry(plugin), **how)
+    _, code = _running.run_all(specs, Store(results), Registry(plugin), conditions, executor)
     raise SystemExit(code)

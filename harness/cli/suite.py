@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from harness import cli
+from harness.cli import _running
 
 if TYPE_CHECKING:
+    from harness.executors.execute import Executor
     from harness.registry import Registry
-    from harness.spec import RunSpec
+    from harness.spec import Conditions, RunSpec
 
 
 @click.command("suite")
 @click.argument("name")
-@click.option("--seeds", type=click.IntRange(min=1), help="Seeds 0 to N - 1, not the suite's own.")
-@click.option("--timesteps", type=int, help="Data-time of every run that learns.")
-@click.option("--device", help="cpu, cuda or cuda:0, not the suite's own.")
+@click.option(
+    "--seeds", type=click.IntRange(min=1), help="Seeds 0 to N - 1, in place of the suite's."
+)
+@click.option("--timesteps", type=int, help="Timesteps of training for every run that learns.")
+@click.option("--device", help="cpu, cuda or cuda:0, in place of the suite's.")
 @click.option("--estimate", "estimated", is_flag=True,
-              help="Make nothing; try each run briefly and say what all would take.")  # fmt: skip
+              help="Run nothing; try each run briefly, and say what all would take.")  # fmt: skip
 @cli.results
 @cli.plugins
-@cli.conditions
+@_running.conditions
 @cli.data
 def command(
     name: str,
@@ -33,12 +37,13 @@ def command(
     estimated: bool,
     results: str,
     plugin: tuple[str, ...],
-    how: dict[str, Any],
+    conditions: Conditions,
+    executor: Executor,
 ) -> None:
-    """Make every run of a suite or figure.
+    """Run every run of a suite or figure.
 
-    Prints the comparison and draws the figures. Runs that are finished already are not made
-    again: the second time it only reports. A trainer of yours, named by --plugin, joins in.
+    Prints the table and draws the figures. What is already recorded is not run again: a second
+    time, the command only reports. A trainer of your own, named by --plugin, joins in.
 
     \b
     Example:  sgbench suite quick --results results/local
@@ -48,6 +53,7 @@ def command(
 
     from harness.analysis.verdict import judged
     from harness.check import unknown
+    from harness.executors.execute import suiting
     from harness.names.call import Call
     from harness.registry import Registry
     from harness.store import Store
@@ -71,11 +77,13 @@ def command(
     ]
     if seeds:
         specs = [replace(spec, seed=seed) for seed in range(seeds) for spec in specs]
-    specs = list(dict.fromkeys(specs))
+    specs, left_out = suiting(list(dict.fromkeys(specs)), registry)
+    for line in left_out:
+        click.echo(line)
     if estimated:
         _say_estimate(specs, registry)
         return
-    records, code = cli.make(specs, store, registry, **how)
+    records, code = _running.run_all(specs, store, registry, conditions, executor)
     for each in claims:
         click.echo("\n".join(judged(registry.make("claim", each), records)))
     for path in cli.draw(figures, records, registry, store.folder / "figures"):
@@ -84,7 +92,7 @@ def command(
 
 
 def _say_estimate(specs: Sequence[RunSpec], registry: Registry) -> None:
-    """A line a kind of run, then the sum."""
+    """Print a line for each kind of run, then the sum."""
     import torch
 
     from harness.executors.execute import check

@@ -15,11 +15,11 @@ from harness import cli
               help="Folder that holds a folder of records for each suite.")  # fmt: skip
 @cli.plugins
 def command(claims: tuple[str, ...], results: str, plugin: tuple[str, ...]) -> None:
-    """Judge what is claimed of synthetic gradients by recorded runs.
+    """Judge what is claimed of synthetic gradients, by recorded runs.
 
-    Each claim reads the records of its suite, in the folder of that name under --results: effects
-    over pairs of runs with 95 % intervals, and a verdict where the interval and the sign-flip
-    permutation test, Holm-adjusted over the claim's lines, agree.
+    A claim is judged by the runs of its suite, in the folder of that name under --results. Prints
+    the effect over pairs of runs with its 95 % interval, and a verdict where this interval and the
+    sign-flip permutation test (Holm-adjusted over the lines of the claim) agree.
 
     \b
     Example:  sgbench verdict
@@ -33,6 +33,7 @@ def command(claims: tuple[str, ...], results: str, plugin: tuple[str, ...]) -> N
     asked = [registry.make("claim", each) for each in claims or registry.names("claim")]
     if not Path(results).is_dir():
         raise ValueError(f"no folder {results!r} for --results")
+    suites = {claim.suite for claim in asked}
+    recorded = {suite: Store(Path(results, suite)).records() for suite in sorted(suites)}
     for claim in sorted(asked, key=lambda each: (each.letter, each.question)):
-        records = Store(Path(results, claim.suite)).records()
-        click.echo("\n".join(judged(claim, records)))
+        click.echo("\n".join(judged(claim, recorded[claim.suite])))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from torch import Tensor
 
@@ -29,9 +29,13 @@ class Engine(ABC):
     def prepare(self, episode: Episode) -> None:  # noqa: B027 - most have nothing to prepare
         """Do once what learn(episode) needs; not timed as training."""
 
+    def waiting(self, episode: Episode) -> Iterator[Engine]:
+        """Yield itself for as long as the updates of an episode wait for others to make them."""
+        return iter(())
+
     @abstractmethod
     def learn(self, episode: Episode) -> list[Tensor]:
-        """Make every update of an episode prepared for; return their losses (nats, detached)."""
+        """Make every update of the episode prepared last; return their losses (nats, detached)."""
 
     def timed(self, episode: Episode, meter: Meter) -> list[Tensor]:
         """learn(), on the clock."""

@@ -63,7 +63,7 @@ def pays(trainer: Trainer, episode: Episode, timesteps: int) -> bool:
 
     Full backpropagation would need a graph for every length that a curriculum comes to.
     """
-    if trainer.T is None or not _can_compile(trainer.model.readout.weight.device):
+    if trainer.T is None or not _can_compile(trainer.model.device):
         return False
     twin = trainer.twin()
     list(twin.gradients(episode))
@@ -82,7 +82,7 @@ def _can_compile(device: torch.device) -> bool:
 
 def engine(name: str, trainer: Trainer, updates: Sequence[Update], timesteps: int) -> Engine:
     """An engine by name, for a run of so many timesteps."""
-    check(name, trainer.model.readout.weight.device)
+    check(name, trainer.model.device)
     if name == "eager":
         return Eager(trainer, updates)
     if name == "auto":

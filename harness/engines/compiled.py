@@ -8,8 +8,9 @@ from collections.abc import Hashable, Sequence
 import torch
 from torch import Tensor
 
+from harness.engines import fitness
 from harness.engines.base import Engine
-from harness.engines.traced import Call, Compiler, Traced, built, inductor
+from harness.engines.traced import Compiler, Executable, Traced, built, inductor
 from harness.episode import Episode
 from harness.optimiser import Update
 from harness.trainer import Trainer
@@ -25,27 +26,29 @@ class Compiled(Engine):
     ) -> None:
         super().__init__(trainer, updates)
         self._traced, self._compiler = Traced(trainer, updates), compiler or inductor
-        self._calls: dict[Hashable, Call] = {}
-        self._weights: list[Tensor] = []
+        self._calls: dict[Hashable, Executable] = {}
+        self._kept: list[Tensor] = []
+        self._windows: list[Episode] = []
 
     def prepare(self, episode: Episode) -> None:
-        for part in self.trainer.updates(episode):
-            key = self._traced.key(part)
+        self._windows = list(self.trainer.cut(episode))
+        for window in self._windows:
+            key = self._traced.key(window)
             if key not in self._calls:
                 began = time.perf_counter()
-                self._traced.hold_to_its_word(episode)
-                weights, data = self._traced.weights(), self._traced.data(part)
-                graph = self._traced.graph(part)
-                self._calls[key] = built(graph, self._compiler, weights, data)
+                fitness.check(self.trainer, self.updates, episode)
+                kept, data = self._traced.kept(), self._traced.data(window)
+                graph = self._traced.graph(window)
+                self._calls[key] = built(graph, self._compiler, kept, data)
                 self.seconds += time.perf_counter() - began
-        self._weights = self._traced.weights()
+        self._kept = self._traced.kept()
 
     @torch.no_grad()
     def learn(self, episode: Episode) -> list[Tensor]:
         losses = []
-        for part in self.trainer.updates(episode):
-            call = self._calls[self._traced.key(part)]
-            loss, self.trainer.carried = call(*self._weights, *self._traced.data(part))
+        for window in self._windows:
+            call = self._calls[self._traced.key(window)]
+            loss, self.trainer.carried = call(*self._kept, *self._traced.data(window))
             losses.append(loss)
         self.trainer.seen += episode.length
         return losses

@@ -1,9 +1,9 @@
-"""Progress on a terminal: a bar for the whole, and one for every run under way."""
+"""Progress on a terminal: one bar for all runs, and one for each run under way."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from queue import Queue
@@ -13,16 +13,21 @@ from tqdm import tqdm
 
 from harness.spec import RunSpec
 
-Report = tuple[str, int, str]
-"""What a worker says of a run: its id, the timesteps done, a word on how it goes."""
+Message = tuple[str, int, str] | str
+"""What a worker sends: a run's id, the timesteps done, a word on how it goes; or a notice."""
 
 
 @dataclass
 class Bars:
-    """A bar for the whole and one for every run in progress; plain lines where no terminal is."""
+    """A bar for all runs and one for each run in progress; plain lines where no terminal is.
+
+    todo:  runs to be run; total: these, and those that are recorded already
+    say:   where notices go
+    """
 
     todo: Sequence[RunSpec]
     total: int
+    say: Callable[[str], None]
     _running: dict[str, tqdm[Any]] = field(default_factory=dict)
 
     def __enter__(self) -> Bars:
@@ -63,8 +68,12 @@ class Bars:
             done = self.total - len(self._specs)
             tqdm.write(f"{done}/{self.total}  {spec.label}: {status}", file=sys.stderr)
 
-    def listen(self, reports: Queue[Report | None]) -> None:
-        """Show what comes in, until None does or nothing can any more."""
+    def listen(self, messages: Queue[Message | None]) -> None:
+        """Show what comes in, until None comes or the sender is gone."""
         with suppress(OSError, EOFError):
-            while (report := reports.get()) is not None:
-                self.show(*report)
+            while (message := messages.get()) is not None:
+                if isinstance(message, str):
+                    with tqdm.external_write_mode(file=sys.stderr):  # bars make room for the line
+                        self.say(message)
+                else:
+                    self.show(*message)

@@ -14,27 +14,26 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from queue import Queue
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from pebble import ProcessExpired, ProcessPool
-from torch.profiler import ProfilerActivity, profile
 
-from harness.executors.bars import Bars, Report
-from harness.executors.reports import shown, watch_parent
+from harness.engines.stacked import Going, Stack
+from harness.executors import one
+from harness.executors.bars import Bars, Message
+from harness.executors.channel import channel, watch_parent
+from harness.executors.execute import check
 from harness.registry import Registry
-from harness.runs.record import fail, record
+from harness.runs.record import driven
 from harness.spec import Conditions, RunSpec
-from harness.store import BusyError, RecordingError, Store
-
-if TYPE_CHECKING:
-    from harness.engines.stacked import Stack
+from harness.store import RecordingError, Store
 
 BREAKS = 5
 """Times that workers may die as they begin."""
 
 AGAIN_SECONDS = 1.0
-"""Between two looks at runs that another suite is making."""
+"""Between two looks at runs that another suite is running."""
 
 
 @dataclass(frozen=True)
@@ -43,52 +42,55 @@ class Local:
 
     jobs: int | None = None
 
-    def tried(self, spec: RunSpec) -> RunSpec:
-        return spec
+    def check(self, specs: Sequence[RunSpec], registry: Registry, conditions: Conditions) -> None:
+        check(specs, registry, conditions.engine)
 
-    def engine(self, conditions: Conditions) -> str:
-        return conditions.engine
-
-    def make(
+    def run(
         self,
-        todo: Sequence[RunSpec],
+        specs: Sequence[RunSpec],
         store: Store,
         registry: Registry,
         conditions: Conditions,
         bars: Bars,
     ) -> dict[RunSpec, str]:
-        if len(todo) == 1 and conditions.limit is None:
-            return {todo[0]: _here(todo[0], store, registry, conditions, bars)}
+        if len(specs) == 1 and conditions.limit is None:  # no second process, which takes seconds
+            torch.set_num_threads(1)
+            (spec,) = specs
+            told = partial(bars.show, spec.id)
+            while (status := one.run(spec, store, registry, conditions, told)) == "busy":
+                time.sleep(AGAIN_SECONDS)
+            bars.finish(spec, status)
+            return {spec: status}
         jobs = self.jobs
         if jobs is None:
-            jobs = 1 if any(spec.device != "cpu" for spec in todo) else os.cpu_count() or 1
-        return run_all(todo, store, registry, conditions, bars, jobs)
+            jobs = 1 if any(spec.device != "cpu" for spec in specs) else os.cpu_count() or 1
+        return run_all(specs, store, registry, conditions, bars, jobs)
 
 
 def run_all(
-    todo: Sequence[RunSpec],
+    specs: Sequence[RunSpec],
     store: Store,
     registry: Registry,
     conditions: Conditions,
     bars: Bars,
     jobs: int,
 ) -> dict[RunSpec, str]:
-    """Make each run in one of `jobs` processes of one thread; return how each ended."""
-    made: dict[RunSpec, str] = {}
+    """Run each in one of `jobs` processes of one thread; return how each ended."""
+    ended: dict[RunSpec, str] = {}
     context = multiprocessing.get_context("spawn")
     # Children begun deaf do not hear Ctrl-C: they are ended from here, and say nothing.
     heard = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with shown(bars, context) as reports:
+    with channel(bars, context) as messages:
 
         def begun() -> ProcessPool:
             return ProcessPool(
-                min(jobs, len(todo)),
+                min(jobs, len(specs)),
                 initializer=_begin,
-                initargs=(store.folder, registry.plugins, reports),
+                initargs=(store.folder, registry.plugins, messages),
                 context=context,
             )
 
-        pool, waiting, broken = begun(), list(todo), 0
+        pool, waiting, broken = begun(), list(specs), 0
         try:
             while waiting:
                 futures: dict[Future[list[str]], Sequence[RunSpec]] = {
@@ -101,11 +103,11 @@ def run_all(
                     stack = futures[future]
                     statuses = _outcome(future, stack, store, registry, conditions)
                     for spec, status in zip(stack, statuses, strict=True):
-                        lost = lost or status == "unmade"
-                        if status in ("busy", "unmade"):
+                        lost = lost or status == "lost"
+                        if status in ("busy", "lost"):
                             waiting.append(spec)
                         else:
-                            made[spec] = status
+                            ended[spec] = status
                             bars.finish(spec, status)
                 if lost:  # pebble gives a pool up whose worker dies while none is at work
                     broken += 1
@@ -120,14 +122,14 @@ def run_all(
         finally:
             pool.stop()  # what runs still goes on from its checkpoint
             pool.join()
-    return made
+    return ended
 
 
 def _stacks(specs: Sequence[RunSpec], registry: Registry, width: int) -> list[Sequence[RunSpec]]:
     """The runs in groups of at most `width` that differ in their seed alone, as even as can be.
 
-    In the order of the runs, so that what is stopped early has something of every setting.
-    A method that unrolls whole episodes has no windows that would be of one length; it is alone.
+    In the order of the runs, so that a suite that is stopped early has some runs of every setting.
+    A method that unrolls whole episodes is run alone: it has no windows of one length.
     """
     alike: dict[RunSpec, list[RunSpec]] = {}
     for spec in specs:
@@ -147,12 +149,12 @@ def _outcome(
     registry: Registry,
     conditions: Conditions,
 ) -> list[str]:
-    """How runs ended; those that could not say so themselves are recorded as failed."""
+    """How the runs of a worker ended; where it could not say so itself, they are closed here."""
     try:
         return future.result()
-    except BrokenProcessPool:  # they were never begun, or go on from their checkpoints
-        return ["unmade"] * len(specs)
-    except RecordingError:  # the disk: no run can go on
+    except BrokenProcessPool:  # they never began, or go on from their checkpoints
+        return ["lost"] * len(specs)
+    except RecordingError:  # the disk is full: no run can go on
         raise
     except TimeoutError:
         error = f"took longer than its limit of {conditions.limit:g} s"
@@ -160,21 +162,11 @@ def _outcome(
         error = f"its process died ({_cause(died.exitcode)}); the same command goes on with it"
     except (Exception, SystemExit) as raised:
         error = f"{type(raised).__name__}: {raised}"
-    return [_failed(spec, store, registry, conditions, error) for spec in specs]
-
-
-def _failed(
-    spec: RunSpec, store: Store, registry: Registry, conditions: Conditions, error: str
-) -> str:
-    try:
-        status = fail(spec, registry, store, error)
-    except BusyError:  # another suite has taken it up
-        return "busy"
-    return "failed" if conditions.again else status
+    return [one.close(spec, store, registry, conditions, error) for spec in specs]
 
 
 def _cause(code: int | None) -> str:
-    """What an exit code tells of a process."""
+    """What the exit code of a process means."""
     if code == -signal.SIGKILL:
         return "killed, or out of memory"
     return signal.strsignal(-code) or str(code) if code and code < 0 else f"exit code {code}"
@@ -184,45 +176,26 @@ _worker: dict[str, Any] = {}
 """What a worker process was begun with."""
 
 
-def _begin(folder: Path, plugins: Sequence[Path], reports: Queue[Report | None]) -> None:
+def _begin(folder: Path, plugins: Sequence[Path], messages: Queue[Message | None]) -> None:
+    def tell(message: Message) -> None:
+        with suppress(OSError, EOFError):  # who shows the bars may be gone; the run is not
+            messages.put(message)
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     watch_parent()
     torch.set_num_threads(1)
-    _worker.update(store=Store(folder), registry=Registry(plugins), reports=reports)
+    _worker.update(store=Store(folder, say=tell), registry=Registry(plugins), tell=tell)
 
 
 def _work(specs: Sequence[RunSpec], conditions: Conditions) -> list[str]:
     if len(specs) == 1:
-        return [_one(specs[0], conditions)]
-    from harness.engines.stacked import Stack
-
-    with profile(activities=[ProfilerActivity.CPU]):
-        pass  # its first use, off this thread, would be told of on stderr
-    stack = Stack(len(specs), conditions.engine, specs[0].timesteps)
-    return stack.together([partial(_one, spec, conditions, stack) for spec in specs])
+        return [driven(_one(specs[0], conditions))]
+    stack = Stack(conditions.engine, specs[0].timesteps)
+    return stack.together([_one(spec, conditions, stack) for spec in specs])
 
 
-def _one(spec: RunSpec, conditions: Conditions, stack: Stack | None = None) -> str:
-    def report(timesteps: int, word: str) -> None:
-        with suppress(OSError, EOFError):  # who shows the bars may be gone; the run is not
-            _worker["reports"].put((spec.id, timesteps, word))
+def _one(spec: RunSpec, conditions: Conditions, stack: Stack | None = None) -> Going[str]:
+    def told(timesteps: int, word: str) -> None:
+        _worker["tell"]((spec.id, timesteps, word))
 
-    registry, store = _worker["registry"], _worker["store"]
-    try:
-        return record(spec, registry, store, report, conditions, stack)
-    except BusyError:
-        return "busy"
-    except RecordingError:
-        raise
-    except (Exception, SystemExit) as error:  # before it began: its checkpoint, its scalars
-        return _failed(spec, store, registry, conditions, f"{type(error).__name__}: {error}")
-
-
-def _here(
-    spec: RunSpec, store: Store, registry: Registry, conditions: Conditions, bars: Bars
-) -> str:
-    """A run by itself, in this process."""
-    torch.set_num_threads(1)
-    status = record(spec, registry, store, partial(bars.show, spec.id), conditions)
-    bars.finish(spec, status)
-    return status
+    return one.going(spec, _worker["store"], _worker["registry"], conditions, told, stack)

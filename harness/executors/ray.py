@@ -12,14 +12,16 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from harness.executors import one
 from harness.executors.bars import Bars
+from harness.executors.execute import check
 from harness.registry import Registry
 from harness.runs.record import asked
 from harness.spec import Conditions, RunSpec
 from harness.store import BusyError, Record, Store, Writer
 
 RETRIES = 5
-"""Of a run whose node or process dies: from its beginning, on another node."""
+"""Of a run whose node or process died: it begins anew, on another node."""
 
 
 @dataclass(frozen=True)
@@ -30,28 +32,25 @@ class Cluster:
     cpus: float = 1.0
     gpus: float = 0.0
 
-    def tried(self, spec: RunSpec) -> RunSpec:
-        return replace(spec, device="cpu")  # the GPU and the compiler are the nodes'
+    def check(self, specs: Sequence[RunSpec], registry: Registry, conditions: Conditions) -> None:
+        check([replace(spec, device="cpu") for spec in specs], registry)  # GPUs are the nodes'
 
-    def engine(self, conditions: Conditions) -> str:
-        return "eager"
-
-    def make(
+    def run(
         self,
-        todo: Sequence[RunSpec],
+        specs: Sequence[RunSpec],
         store: Store,
         registry: Registry,
         conditions: Conditions,
         bars: Bars,
     ) -> dict[RunSpec, str]:
         return run_all(
-            todo, store, registry, conditions, bars,
+            specs, store, registry, conditions, bars,
             address=self.address, cpus=self.cpus, gpus=self.gpus,
         )  # fmt: skip
 
 
 def run_all(
-    todo: Sequence[RunSpec],
+    specs: Sequence[RunSpec],
     store: Store,
     registry: Registry,
     conditions: Conditions,
@@ -61,9 +60,9 @@ def run_all(
     cpus: float,
     gpus: float,
 ) -> dict[RunSpec, str]:
-    """Make each run as a Ray task of `cpus` and `gpus`; return how each ended.
+    """Run each as a Ray task of `cpus` and `gpus`; return how each ended.
 
-    address: of a cluster that is there ("auto", "ray://host:10001"); None: one is begun here
+    address: of a running cluster ("auto", "ray://host:10001"); None: one is started here
     """
     ray = _ray()
     ray.init(address=address, log_to_driver=False, configure_logging=False)
@@ -72,8 +71,8 @@ def run_all(
         # by hand: Ray's own way to set them begins workers anew for every driver
         kept = {name: os.environ[name] for name in ("SGBENCH_DATA",) if name in os.environ}
         sources = {path.name: path.read_bytes() for path in registry.plugins}
-        made: dict[RunSpec, str] = {}
-        waiting = list(todo)
+        ended: dict[RunSpec, str] = {}
+        waiting = list(specs)
         while waiting:
             begun: dict[Any, tuple[RunSpec, Writer]] = {}
             busy = []
@@ -85,23 +84,25 @@ def run_all(
                     continue
                 there = store.record(spec)
                 if there and there.finished and not conditions.again:
-                    made[spec] = there.status  # by another suite, meanwhile
+                    ended[spec] = there.status  # by another suite, meanwhile
                     writer.close()
-                    bars.finish(spec, made[spec])
+                    bars.finish(spec, ended[spec])
                     continue
+                if store.damage(spec):
+                    store.say(f"{spec.label} begins anew")
                 begun[task.remote(asdict(spec), asdict(conditions), sources, kept)] = spec, writer
             while begun:
                 (done,), _ = ray.wait(list(begun), num_returns=1)
                 spec, writer = begun.pop(done)
                 with writer:
-                    made[spec] = _home(ray, done, spec, store, registry, writer)
-                bars.finish(spec, made[spec])
+                    ended[spec] = _home(ray, done, spec, store, registry, writer)
+                bars.finish(spec, ended[spec])
             waiting = busy
             if waiting:
                 time.sleep(1.0)
     finally:
         ray.shutdown()
-    return made
+    return ended
 
 
 def _ray() -> Any:
@@ -138,10 +139,8 @@ def _work(
     sources: Mapping[str, bytes],
     kept: Mapping[str, str],
 ) -> list[dict[str, Any]]:
-    """On a node: make a run in a folder of its own; return the rows of its record."""
+    """On a node: run in a folder of its own; return the rows of the record."""
     import torch
-
-    from harness.runs.record import record
 
     torch.set_num_threads(1)
     os.environ.update(kept)
@@ -154,7 +153,7 @@ def _work(
         asked, store = RunSpec(**spec), Store(scratch)
         store.create()
         with _Alarm(how.limit):
-            record(asked, Registry(plugins), store, lambda timesteps, word: None, how)
+            one.run(asked, store, Registry(plugins), how, lambda timesteps, word: None)
         text = store.text(asked)
     return [json.loads(line) for line in text.splitlines()]
 

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 from torch.profiler import ProfilerActivity
 
+from harness.compat import torch_internals
 from harness.episode import Episode
 from harness.measure.flops import flop_counter
 from harness.trainer import Trainer
@@ -72,7 +73,7 @@ def peak_memory_bytes(trainer: Trainer, episode: Episode) -> int:
     """
     device = episode.weight.device
     twin = trainer.twin()  # made before: its weights are no cost of training
-    kept = twin.carried  # and what it comes with is not released on the way
+    kept = twin.carried, dict(twin.memory)  # what it comes with is not released on the way
     if device.type == "cuda":
         _rehearse(trainer.twin(), episode)  # cuDNN's workspaces and autotuning: not the method's
         torch.cuda.synchronize(device)
@@ -84,10 +85,9 @@ def peak_memory_bytes(trainer: Trainer, episode: Episode) -> int:
     with torch.profiler.profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profile:
         _rehearse(twin, episode)
     held = peak = 0
-    for event in profile.profiler.kineto_results.events():
-        if event.name() == "[memory]":
-            held += event.nbytes()
-            peak = max(peak, held)
+    for size in torch_internals.allocations(profile):
+        held += size
+        peak = max(peak, held)
     del kept
     return peak
 
@@ -153,4 +153,4 @@ class _Kept:
 
 def _is_weight(tensor: Tensor) -> bool:
     """A view of a parameter, as a linear layer saves its transpose."""
-    return isinstance(tensor._base, torch.nn.Parameter)
+    return isinstance(torch_internals.base(tensor), torch.nn.Parameter)

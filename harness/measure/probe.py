@@ -93,8 +93,11 @@ def _truth(trainer: Trainer, episode: Episode) -> _Truth:
         losses.append(loss)
         last = k if window.weight.any() else last
     total = torch.stack(losses).sum()
-    states = torch.autograd.grad(total, boundaries, retain_graph=True)
-    reached = torch.autograd.grad(losses[last], boundaries[: last + 1], retain_graph=True)
+    # materialised: of a state that a network without one does not read, zero
+    states = torch.autograd.grad(total, boundaries, retain_graph=True, materialize_grads=True)
+    reached = torch.autograd.grad(
+        losses[last], boundaries[: last + 1], retain_graph=True, materialize_grads=True
+    )
     total.backward()
     norms = [gradient.double().norm().item() for gradient in reversed(reached)]
     return _Truth(

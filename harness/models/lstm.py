@@ -1,89 +1,35 @@
-"""Long short-term memory (Hochreiter & Schmidhuber, 1997), torch's fused kernel."""
+"""Long short-term memory (Hochreiter & Schmidhuber, 1997) with forget gates (Gers et al., 2000).
+
+i, f, o = σ(W x_t + b_x + U h_{t-1} + b_h), each gate with its own rows of W and U
+g = tanh(W x_t + b_x + U h_{t-1} + b_h)
+c_t = f c_{t-1} + i g
+h_t = o tanh(c_t)
+"""
 
 from __future__ import annotations
-
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from harness.model import Model
+from harness.model import Layer, Recurrent
 
 
-class Lstm(Model):
+class LstmLayer(Layer):
+    """A layer of memory cells; its state is [h; c]."""
+
+    def __init__(self, d_in: int, hidden: int) -> None:
+        super().__init__(nn.LSTM(d_in, hidden), carries=2)
+
+    def cell(self, driven: Tensor, state: Tensor) -> Tensor:
+        h, c = state.chunk(2, -1)
+        i, f, g, o = (driven + self.recurred(h)).chunk(4, -1)
+        c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+        h = o.sigmoid() * c.tanh()
+        return torch.cat([h, c], -1)
+
+
+class Lstm(Recurrent):
     """An LSTM; its state is [h; c], layer by layer."""
 
     def __init__(self, d_in: int, d_out: int, *, hidden: int = 64, layers: int = 1) -> None:
-        super().__init__(d_in, d_out, hidden=hidden, layers=layers, parts=2)
-        self.core = nn.LSTM(d_in, hidden, layers)
-
-    def core_forward(self, x: Tensor, parts: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
-        out, (h, c) = self.core(x, (parts[0], parts[1]))
-        return out, [h, c]
-
-    def core_written_out(self, x: Tensor, parts: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
-        leaving = []
-        for k in range(self.layers):
-            names = (f"weight_ih_l{k}", f"weight_hh_l{k}", f"bias_ih_l{k}", f"bias_hh_l{k}")
-            weights = (getattr(self.core, name) for name in names)
-            x, h, c = _Layer.apply(x, parts[0][k], parts[1][k], *weights)  # type: ignore[no-untyped-call]
-            leaving.append((h, c))
-        return x, [torch.stack(part) for part in zip(*leaving, strict=True)]
-
-
-class _Layer(torch.autograd.Function):
-    """One layer over a window, with as few matrix products as there can be.
-
-    z_t = [h_{t-1}, x_t, 1];  (i, f, g, o)_t = z_t [U, W, b]ᵀ: one product a timestep, and one for
-    the gradient of all weights at the end, over all timesteps. z is filled up with zeros to
-    whole vectors of 16: 4 % at H = 256, where 262 columns lie across them.
-    """
-
-    @staticmethod
-    def forward(
-        ctx: Any, x: Tensor, h: Tensor, c: Tensor, W: Tensor, U: Tensor, b_x: Tensor, b_h: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """x (L, B, d_in), h and c (B, H) -> all h (L, B, H), and h and c that leave."""
-        rest = -(U.shape[1] + W.shape[1] + 1) % 16
-        joined = torch.cat([U.t(), W.t(), (b_x + b_h).unsqueeze(0), x.new_zeros(rest, len(U))])
-        one = torch.cat([x.new_ones(x.shape[1], 1), x.new_zeros(x.shape[1], rest)], 1)
-        ctx.z, ctx.c, ctx.gates, out = [], [c], [], []
-        for x_t in x:
-            ctx.z.append(torch.cat([h, x_t, one], 1))
-            a, forget, g, o = (ctx.z[-1] @ joined).chunk(4, -1)
-            i, f, g, o = a.sigmoid(), forget.sigmoid(), g.tanh(), o.sigmoid()
-            c = f * c + i * g
-            bounded = c.tanh()
-            h = o * bounded
-            ctx.c.append(c)
-            ctx.gates.append((i, f, g, o, bounded))
-            out.append(h)
-        ctx.save_for_backward(W, U)
-        return torch.stack(out), h.clone(), c.clone()
-
-    @staticmethod
-    def backward(ctx: Any, d_out: Tensor, d_h: Tensor, d_c: Tensor) -> tuple[Tensor | None, ...]:
-        """Gradients of forward's arguments."""
-        W, U = ctx.saved_tensors
-        H, deltas = U.shape[1], []
-        for t in reversed(range(len(ctx.gates))):
-            i, f, g, o, bounded = ctx.gates[t]
-            d_h = d_h + d_out[t]
-            d_c = d_c + d_h * o * (1 - bounded * bounded)
-            delta = torch.cat(
-                [
-                    d_c * g * i * (1 - i),
-                    d_c * ctx.c[t] * f * (1 - f),
-                    d_c * i * (1 - g * g),
-                    d_h * bounded * o * (1 - o),
-                ],
-                -1,
-            )
-            deltas.append(delta)
-            d_c = d_c * f
-            d_h = delta @ U
-        all_deltas = torch.cat(deltas[::-1])
-        joined = all_deltas.t() @ torch.cat(ctx.z)
-        d_U, d_W, d_b = joined[:, :H], joined[:, H : H + W.shape[1]], joined[:, H + W.shape[1]]
-        d_x = (all_deltas @ W).view(*d_out.shape[:2], -1) if ctx.needs_input_grad[0] else None
-        return d_x, d_h, d_c, d_W, d_U, d_b, d_b
+        super().__init__(d_in, d_out, LstmLayer, hidden=hidden, layers=layers)

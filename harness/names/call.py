@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 
@@ -50,6 +51,7 @@ class Call:
         return f"{self.name}({', '.join(f'{k}={v!r}' for k, v in self.options.items())})"
 
 
+@lru_cache(maxsize=4096)  # a folder of records spells few calls, each many times
 def canonical(text: str) -> str:
     """The one spelling of a call; ValueError where it cannot be read."""
     return str(Call.parse(text))

@@ -13,6 +13,8 @@ FOLDERS = {
     "task": ("tasks", "harness.task", "Task"),
     "model": ("harness.models", "harness.model", "Model"),
     "trainer": ("harness.trainers", "harness.trainer", "Trainer"),
+    "optimiser": ("harness.optimisers", "harness.optimiser", "Rule"),
+    "schedule": ("harness.optimisers.schedules", "harness.optimiser", "Schedule"),
     "figure": ("plots", "harness.figure", "Figure"),
     "suite": ("harness.suites", "harness.suite", "Suite"),
     "claim": ("harness.claims", "harness.claim", "Claim"),

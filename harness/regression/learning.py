@@ -17,7 +17,8 @@ import torch
 from harness.registry import Registry
 from harness.regression.reading import Chosen, Reading, attempt
 from harness.regression.subjects import TRAINERS
-from harness.runs.run import Run, evaluate
+from harness.runs.evaluate import evaluate
+from harness.runs.run import Moment, Run
 from harness.spec import RunSpec
 from harness.task import Task
 
@@ -54,13 +55,9 @@ def _parts(registry: Registry, trainer: str) -> list[list[float]]:
 
 
 def _learned(run: Run, test: Task) -> tuple[float, float]:
-    supply, solved = run.episodes(), TIMESTEPS
-    while run.done["timesteps"] < TIMESTEPS:
-        episode = next(supply)
-        bits = run.learn(episode)
-        if episode.weight.any():
-            run.task.observe(bits)
-        if run.task.progress()["level_n"]:
+    solved = TIMESTEPS
+    for moment, _ in run.lessons():
+        if moment is Moment.LEARNT and run.task.progress()["level_n"]:
             solved = min(solved, run.done["timesteps"])
     asked = next(test.episodes(ROWS, torch.Generator().manual_seed(0), 1))
-    return round(evaluate(run.model, test, iter([asked])), 6), solved
+    return round(evaluate(run.model, test, iter([asked]))["bits"], 6), solved

@@ -14,7 +14,7 @@ from functools import partial
 from harness.registry import Registry
 from harness.regression.reading import Chosen, Reading, attempt
 from harness.regression.subjects import TRAINERS, tasks
-from harness.runs.run import Run
+from harness.runs.run import Moment, Run
 from harness.spec import RunSpec
 
 TIMESTEPS = 360
@@ -34,7 +34,5 @@ def measure(chosen: Chosen) -> Iterator[Reading]:
 
 def _losses(spec: RunSpec, registry: Registry) -> list[list[float]]:
     run = Run(spec, registry)
-    supply, found = run.episodes(), []
-    while run.done["timesteps"] < run.spec.timesteps:
-        found.append(float(f"{run.learn(next(supply)):.8g}"))  # float32 has no more digits
-    return [found]
+    # float32 has no more digits
+    return [[float(f"{run.bits:.8g}") for moment, _ in run.lessons() if moment is Moment.LEARNT]]

@@ -6,27 +6,36 @@ import json
 import math
 from collections.abc import Sequence
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from harness.analysis.comparison import Section
-from harness.analysis.look import ordered, styles
-from harness.analysis.pairs import levelled
+from harness.analysis.look import styles
+from harness.analysis.scoring import score
 from harness.analysis.table import summary
 from harness.store import Record, Row
 
 AXES = ("timesteps", "seconds", "flops")
-DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
+INK = "#000000"
 POINTS = 80
 """Of a median, over the length of its axis."""
 
 COSTS = (
-    ("seconds", 1.0, "seconds of training"),
+    ("seconds", 1.0, "Seconds of training"),
     ("flops", 1e9, "GFLOP"),
-    ("activation_bytes", 1e3, "held for the backward pass, kB"),
-    ("peak_memory_bytes", 1e3, "all memory, peak, kB"),
+    ("activation_bytes", 1e3, "Held for the backward pass, kB"),
+    ("peak_memory_bytes", 1e3, "Peak of all memory, kB"),
 )
+
+
+class Charted(NamedTuple):
+    """What the curves of a setting show: a column of some rows of its records, and its words."""
+
+    column: str
+    rows: str
+    steps: bool
+    said: str
 
 
 def as_json(value: Any) -> str:
@@ -37,38 +46,63 @@ def as_json(value: Any) -> str:
     return text
 
 
+class Bar(NamedTuple):
+    """A cost of one trainer over its completed runs.
+
+    done, made: how many runs completed, and how many there are
+    said:       the median and, where runs differ, their range; None where no run completed
+    percent:    the median, the least and the most, in per cent of the chart's width
+    """
+
+    trainer: str
+    colour: str
+    done: int
+    made: int
+    said: str | None
+    percent: tuple[float, ...]
+
+
+def charted(section: Section) -> Charted:
+    """What the setting is scored by, along training."""
+    # one that failed before it began says nothing of the score
+    by = section.score or score(max(section.records, key=lambda r: (len(r.curve), len(r.header))))
+    steps = by.rows == "curve"
+    return Charted(by.column, by.rows, steps, by.heading("" if steps else "validation"))
+
+
 def charts(section: Section) -> dict[str, Any]:
-    """The curves and costs of one setting; runs that did not complete only as marked curves."""
-    records = section.records
-    steps = any(map(levelled, records))
-    unit = next((r.header["unit"] for r in records if "unit" in r.header), "")
-    looks = _looks([trainer for trainer, _ in section.lines])
+    """The curves of one setting; runs that did not complete only as marked curves."""
+    what = charted(section)
     trainers = []
-    for trainer, look in looks.items():
-        group = [record for record in records if record.spec.trainer == trainer]
-        runs = [run for record in group if (run := _run(record, steps=steps))["y"]]
+    look = looks(section)
+    for trainer, group in _groups(section).items():
+        runs = [run for record in group if (run := _run(record, what))["y"]]
         whole = [run for run in runs if run["status"] == "complete"]
         trainers.append({
-            "name": trainer, **look, "runs": runs,
-            "medians": {x: _median(whole, x, steps=steps) for x in AXES} if whole else None,
+            "name": trainer, **look[trainer], "runs": runs,
+            "medians": {x: _median(whole, x, steps=what.steps) for x in AXES} if whole else None,
         })  # fmt: skip
     return {
-        "steps": steps,
-        "said": "T_task solved, timesteps" if steps else f"validation, {unit}",
+        "task": section.said[0].partition(": ")[0],
+        "steps": what.steps,
+        "said": what.said,
         "target": section.target,
         "trainers": trainers,
-        "costs": [_cost(section, *cost) for cost in COSTS],
     }
 
 
-def _run(record: Record, *, steps: bool) -> dict[str, Any]:
-    rows: list[Row] = record.curve if steps else record.validation
-    column = "t_task" if steps else "bits"
-    rows = [row for row in rows if row.get(column) is not None]
+def costs(section: Section) -> list[tuple[str, list[Bar]]]:
+    """What the trainers of one setting cost: a heading and a bar for each, chart by chart."""
+    return [(said, _bars(section, column, unit)) for column, unit, said in COSTS]
+
+
+def _run(record: Record, what: Charted) -> dict[str, Any]:
+    rows: list[Row] = getattr(record, what.rows)
+    rows = [row for row in rows if row.get(what.column) is not None]
     return {
         "seed": record.spec.seed,
         "status": record.status,
-        "y": [_short(row[column]) for row in rows],
+        "y": [_short(row[what.column]) for row in rows],
         **{x: [_short(row[x]) for row in rows] for x in AXES},
     }
 
@@ -86,32 +120,48 @@ def _median(runs: Sequence[dict[str, Any]], x: str, *, steps: bool) -> dict[str,
     return {"x": [_short(v) for v in grid], "y": [_short(v) for v in middle]}
 
 
-def _cost(section: Section, column: str, divisor: float, said: str) -> dict[str, Any]:
-    """Medians over completed runs, and their range; a trainer without any has none."""
+def _groups(section: Section) -> dict[str, list[Record]]:
+    """The runs of every trainer, in the order of the table."""
+    return {trainer: group for trainer, group, _ in section.lines}
+
+
+def _bars(section: Section, column: str, unit: float) -> list[Bar]:
+    look, found = looks(section), {}
+    for trainer, group in _groups(section).items():
+        done = [summary(record)[column] for record in group if record.status == "complete"]
+        found[trainer] = len(done), len(group), [v / unit for v in done if v is not None]
+    full = max((v for *_, values in found.values() for v in values), default=0) or 1
     bars = []
-    for trainer, _ in section.lines:
-        group = [record for record in section.records if record.spec.trainer == trainer]
-        done = [r for r in group if r.status == "complete"]
-        found = [v / divisor for r in done if (v := summary(r)[column]) is not None]
-        bars.append({
-            "trainer": trainer, "done": len(done), "made": len(group),
-            "median": _short(median(found)) if found else None,
-            "low": _short(min(found)) if found else None,
-            "high": _short(max(found)) if found else None,
-        })  # fmt: skip
-    return {"said": said, "bars": bars}
+    for trainer, (n, made, values) in found.items():
+        ends = (median(values), min(values), max(values)) if values else ()
+        middle, *between = map(_said, ends) if ends else (None,)
+        said = f"{middle} [{', '.join(between)}]" if len(set(between)) > 1 else middle
+        percent = tuple(round(100 * end / full, 2) for end in ends)
+        bars.append(Bar(trainer, look[trainer]["colour"], n, made, said, percent))
+    return bars
 
 
-def _looks(trainers: Sequence[str]) -> dict[str, dict[str, str]]:
-    """The method's colour, as in every figure; its settings told apart by their dashes."""
-    methods = {trainer: trainer.partition("(")[0] for trainer in trainers}
-    colours = styles(ordered(methods.values()))["palette"]
-    mates: dict[str, int] = {}
-    looks = {}
-    for trainer, method in methods.items():
-        rank = mates[method] = mates.get(method, -1) + 1
-        looks[trainer] = {"colour": colours[method], "dash": DASHES[rank % len(DASHES)]}
-    return looks
+def looks(section: Section) -> dict[str, dict[str, Any]]:
+    """How a trainer's lines look, as in every figure; black is the ink, light on dark paper.
+
+    dash is in widths of the line, width in pixels.
+    """
+    trainers = list(_groups(section))
+    style = styles(trainers)
+    widths = style["widths"]
+    found = {}
+    for trainer in trainers:
+        colour = style["palette"][trainer]
+        found[trainer] = {
+            "colour": "var(--ink)" if colour == INK else colour,
+            "dash": list(style["dashes"][trainer]),
+            "width": round(widths[trainer] * 4 / 3, 2),  # a point is 4/3 pixels
+        }
+    return found
+
+
+def _said(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _short(value: float) -> float:

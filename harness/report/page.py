@@ -11,13 +11,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.analysis.comparison import COLUMNS, Section, sections
+from harness.analysis.comparison import HEADER, Section, sections
 from harness.analysis.verdict import Ruling, heading, printed, rulings, unrecorded
 from harness.claim import Claim
-from harness.report.charts import as_json, charts
+from harness.report.charts import as_json, charts, costs
 from harness.store import Record, Store
 
 TEMPLATES = Path(__file__).parent / "templates"
+SCRIPTS = ("vendor/uPlot.iife.min.js", "canvas.js", "curves.js", "report.js")
+STYLES = ("vendor/uPlot.min.css", "report.css")
 LOG_POINTS = 5
 """Of a run's curve, the last of which are shown with it."""
 
@@ -58,27 +60,22 @@ def render(found: Sequence[Folder], claims: Sequence[Claim]) -> str:
     """The page, whole: nothing in it is loaded from anywhere.
 
     A claim reads the folder named after its suite; where only one folder is given, that one.
-    What records say is escaped, and the page runs no script but its own two, by their hashes.
+    What records say is escaped, and the page runs no script but its own, by their hashes.
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
-    from plotly.offline import get_plotlyjs
 
-    # hashes are of what stands between the tags after the parser has made line ends its own
-    scripts = [
-        text.replace("\r\n", "\n")
-        for text in (get_plotlyjs(), (TEMPLATES / "report.js").read_text(encoding="utf-8"))
-    ]
-    style = (TEMPLATES / "report.css").read_text(encoding="utf-8")
+    scripts = [_template(name) for name in SCRIPTS]
+    scripts[0] = f"/*\n{_template('vendor/uPlot.LICENSE')}*/\n{scripts[0]}"
     chapters = [_chapter(folder, f"f{i}") for i, folder in enumerate(found)]
     everything = [record for folder in found for record in folder.records]
-    shown = [section["charts"] for chapter in chapters for section in chapter["sections"]]
+    shown = [section["chart"] for chapter in chapters for section in chapter["sections"]]
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     return environment.get_template("report.html").render(
-        columns=COLUMNS,
+        columns=HEADER,
         claims=[_judged(claim, found) for claim in claims],
         chapters=chapters,
         statuses=Counter(record.status for record in everything),
@@ -88,7 +85,7 @@ def render(found: Sequence[Folder], claims: Sequence[Claim]) -> str:
         charts=Markup(as_json(shown)),
         scripts=[Markup(text) for text in scripts],
         hashes=" ".join(map(_hash, scripts)),
-        style=Markup(style),
+        style=Markup("".join(map(_template, STYLES))),
     )  # fmt: skip
 
 
@@ -99,6 +96,11 @@ def save(page: str, path: Path) -> None:
         path.write_text(page, encoding="utf-8", newline="\n")
     except OSError as error:
         raise ValueError(f"cannot write {path}: {error.strerror}") from None
+
+
+def _template(name: str) -> str:
+    """A part of the page; its line ends are \\n, as the parser's are when it hashes a script."""
+    return (TEMPLATES / name).read_text(encoding="utf-8")
 
 
 def _hash(script: str) -> str:
@@ -135,8 +137,7 @@ def _chapter(folder: Folder, anchor: str) -> dict[str, Any]:
 def _section(section: Section, anchor: str, chapter: str) -> dict[str, Any]:
     seeds = {record.spec.seed for record in section.records}
     lines = []
-    for trainer, cells in section.lines:
-        group = [record for record in section.records if record.spec.trainer == trainer]
+    for trainer, group, cells in section.lines:
         lacking = Counter(record.status for record in group if record.status != "complete")
         # several rows of one seed, options changed, are not several seeds
         absent = len(seeds) - len({record.spec.seed for record in group})
@@ -150,7 +151,9 @@ def _section(section: Section, anchor: str, chapter: str) -> dict[str, Any]:
         "score": section.said[1] if len(section.said) > 1 else "no run completed",
         "lines": lines,
         "runs": [_run(record, chapter) for record in section.records],
-        "charts": charts(section),
+        "chart": (chart := charts(section)),
+        "drawn": any(trainer["runs"] for trainer in chart["trainers"]),
+        "costs": costs(section),
     }
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile, ZipFile
 
 import torch
-from torch.utils._pytree import tree_map_only
 
+from harness.compat.torch_internals import copied
 from harness.store import RecordingError
 
 
@@ -18,7 +19,7 @@ def save(path: Path, run_id: str, state: dict[str, Any]) -> None:
     try:
         with new.open("wb") as file:
             # copies: a view, as of a stack's weights, would bring all of its storage along
-            torch.save(tree_map_only(torch.Tensor, torch.clone, {"run_id": run_id, **state}), file)
+            torch.save(copied({"run_id": run_id, **state}), file)
             file.flush()
             os.fsync(file.fileno())
         new.replace(path)
@@ -32,9 +33,13 @@ def load(path: Path, run_id: str) -> dict[str, Any] | None:
     if not path.exists():
         return None
     try:
+        with ZipFile(path) as file:
+            if altered := file.testzip():  # torch itself reads over a wrong checksum
+                raise BadZipFile(altered)
         state: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
+        owner, _ = state.pop("run_id"), state["done"]["timesteps"]
     except Exception as error:
         raise ValueError(f"checkpoint {path} is damaged ({type(error).__name__})") from None
-    if state.pop("run_id") != run_id:
+    if owner != run_id:
         raise ValueError(f"checkpoint {path} belongs to another run")
     return state

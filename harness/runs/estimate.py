@@ -24,7 +24,7 @@ def estimate(specs: Sequence[RunSpec], registry: Registry) -> list[tuple[RunSpec
     for spec in specs:
         kind = replace(spec, seed=0, timesteps=1, probe=0)
         if kind not in tried:
-            tried[kind] = _per_timestep(kind, registry)
+            tried[kind] = _per_timestep(spec, registry)  # a schedule may need the budget
     found = []
     for spec in specs:
         seconds, flops = tried[replace(spec, seed=0, timesteps=1, probe=0)]
@@ -36,9 +36,7 @@ def _per_timestep(spec: RunSpec, registry: Registry) -> tuple[float, float]:
     run = Run(spec, registry)
     supply = run.episodes()
     episode = next(supply)
-    flops = run.cost(episode).flops / episode.length
+    flops = run.costs.of(episode).flops / episode.length
     run.learn(episode)
-    run.meter.seconds, run.done["timesteps"] = 0.0, 0
-    while run.meter.seconds < SECONDS:
-        run.learn(next(supply))
-    return run.meter.seconds / run.done["timesteps"], flops
+    lap = run.lap(supply, timesteps=1, seconds=SECONDS)
+    return lap.seconds / lap.timesteps, flops

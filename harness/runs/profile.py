@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from harness.measure.cost import gauge, peak_memory_bytes
 from harness.registry import Registry
-from harness.runs.run import Run
+from harness.runs.run import Lap, Run
 from harness.spec import RunSpec
 from harness.statistics import interval
 
@@ -32,34 +31,33 @@ def profile(specs: Sequence[RunSpec], registry: Registry) -> pd.DataFrame:
     rows = []
     for run, supply in zip(runs, supplies, strict=True):
         episode = next(supply)
-        cost = gauge(run.trainer, episode)
-        memory = peak_memory_bytes(run.trainer, episode)
-        run.learn(episode)
+        cost = run.costs.of(episode)
+        first = run.lap(iter([episode]), timesteps=1)
         rows.append({
             "trainer": run.spec.trainer,
-            "flops_per_update": cost.flops / run.done["updates"],
+            "flops_per_update": cost.flops / first.updates,
             "flops_per_timestep": cost.flops / episode.length,
-            "activation_bytes": cost.activation_bytes,
-            "peak_memory_bytes": memory,
+            **run.costs.peaks,
         })  # fmt: skip
-    laps: list[list[float]] = [[] for _ in runs]
-    for lap in range(ROUNDS + 1):
-        for run, supply, times in zip(runs, supplies, laps, strict=True):
-            run.meter.seconds, run.done = 0.0, {"timesteps": 0, "updates": 0, "flops": 0}
-            while run.done["timesteps"] < run.spec.timesteps / ROUNDS:
-                run.learn(next(supply))
-            if lap:
-                times.append(run.meter.seconds / run.done["timesteps"])
-    for row, run, times in zip(rows, runs, laps, strict=True):
-        per_timestep = interval(times)
-        ratio = interval([own / first for own, first in zip(times, laps[0], strict=True)])
+    laps: list[list[Lap]] = [[] for _ in runs]
+    for number in range(ROUNDS + 1):
+        for run, supply, done in zip(runs, supplies, laps, strict=True):
+            lap = run.lap(supply, timesteps=-(-run.spec.timesteps // ROUNDS))
+            if number:
+                done.append(lap)
+    times = [[lap.seconds / lap.timesteps for lap in done] for done in laps]
+    for row, run, own, lapped in zip(rows, runs, times, laps, strict=True):
+        per_timestep = interval(own)
+        ratio = interval([mine / first for mine, first in zip(own, times[0], strict=True)])
+        updates = sum(lap.updates for lap in lapped) / sum(lap.timesteps for lap in lapped)
         row |= {
-            "updates_per_second": run.done["updates"]
-            / (run.done["timesteps"] * per_timestep.centre),
+            "updates_per_second": updates / per_timestep.centre,
             "throughput": run.spec.batch / per_timestep.centre,
             "seconds_per_timestep": per_timestep.centre,
             "time_ratio": ratio.centre,
             "time_ratio_low": ratio.low,
             "time_ratio_high": ratio.high,
         }
+    for run in runs:
+        run.close()
     return pd.DataFrame(rows)

@@ -8,20 +8,26 @@ from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from harness.measure import environment
 from harness.registry import Registry
 from harness.runs import checkpoint
 from harness.runs.run import DivergenceError, Run
 from harness.runs.scalars import Scalars
-from harness.spec import Conditions, RunSpec
-from harness.store import BusyError, RecordingError, Row, Store, Writer
+from harness.spec import CALLS, Conditions, RunSpec
+from harness.store import BusyError, Record, RecordingError, Row, Store, Writer
 
 if TYPE_CHECKING:
-    from harness.engines.stacked import Stack
+    from harness.engines.stacked import Going, Stack
 
-CHECKPOINT_SECONDS = 5.0
+CHECKPOINT_SECONDS, PROGRESS_SECONDS = 5.0, 0.5
+"""Between two checkpoints, two words on how it goes: by the clock, after any episode."""
+
+SAVING_SHARE = 0.01
+"""Of the time that saving may take; a large model is saved less often."""
+
+R = TypeVar("R")
 
 Append = Callable[[str, Row], None]
 
@@ -35,13 +41,33 @@ def record(
     store: Store,
     progress: Progress,
     conditions: Conditions = Conditions(),  # noqa: B008 - frozen
-    stack: Stack | None = None,
 ) -> str:
     """Run a spec, or go on with it, and record it as it goes; return its status.
 
-    stack: what it trains in, with others
     A run that raises is recorded as failed, one whose loss is no longer a number as diverged.
     """
+    return driven(recording(spec, registry, store, progress, conditions))
+
+
+def driven(run: Going[R]) -> R:
+    """Drive a run that waits for no other to its end; return what it returned."""
+    try:
+        while True:
+            next(run)
+    except StopIteration as end:
+        result: R = end.value
+        return result
+
+
+def recording(
+    spec: RunSpec,
+    registry: Registry,
+    store: Store,
+    progress: Progress,
+    conditions: Conditions,
+    stack: Stack | None = None,
+) -> Going[str]:
+    """record(), for a stack to drive: it yields while others make its updates."""
     with ExitStack() as opened:
         writer = opened.enter_context(store.open(spec))
         there = store.record(spec)
@@ -56,20 +82,37 @@ def record(
                 sink(kind, row)
 
         run = Run(spec, registry, conditions.engine, stack)
+        opened.callback(run.close)
         path = store.checkpoint(spec)
-        if conditions.again:
-            path.unlink(missing_ok=True)  # of another attempt, perhaps of other code
-        resumed = checkpoint.load(path, spec.id)
-        if there and "date" in there.header and resumed:
+        resumed = None if conditions.again else _resumable(spec, there, store)
+        if resumed:
             run.load_state_dict(resumed)
             where = environment.describe(run.device, registry.outside)
             append("resumed", {"timesteps": run.done["timesteps"], **where})
         else:
+            path.unlink(missing_ok=True)  # of another attempt, perhaps of other code
             append("run", _header(run, registry))
-        end = _follow(run, append, store, progress)
+        if store.damage(spec):
+            store.say(f"{spec.label} {'goes on from its checkpoint' if resumed else 'begins anew'}")
+        end = yield from _follow(run, append, store, progress)
         append("end", end)
         path.unlink(missing_ok=True)
         return str(end["status"])
+
+
+def _resumable(spec: RunSpec, there: Record | None, store: Store) -> dict[str, Any] | None:
+    """The checkpoint that a run can go on from; None where it has to begin anew.
+
+    It has to where the checkpoint is damaged, or where the record has lost rows before it.
+    """
+    try:
+        state = checkpoint.load(store.checkpoint(spec), spec.id)
+    except ValueError as error:
+        store.say(f"{error}; {spec.label} begins anew")
+        return None
+    if state is None or there is None or "date" not in there.header:
+        return None
+    return state if state["done"]["timesteps"] <= there.sound else None
 
 
 def fail(spec: RunSpec, registry: Registry, store: Store, error: str) -> str:
@@ -97,20 +140,30 @@ def _opened(spec: RunSpec, store: Store) -> Writer:
     return store.open(spec)
 
 
-def _follow(run: Run, append: Append, store: Store, progress: Progress) -> Row:
+def _follow(run: Run, append: Append, store: Store, progress: Progress) -> Going[Row]:
     """Write down what a run yields, to its end; return the closing row."""
-    saved = time.monotonic()
+    save_at = time.monotonic() + CHECKPOINT_SECONDS
+    tell_at, bits = 0.0, None
     try:
         for kind, row in run.train():
-            append(kind, row)
-            if kind == "curve":
-                progress(min(row["timesteps"], run.spec.timesteps), _word(run, row))
-                if time.monotonic() - saved > CHECKPOINT_SECONDS:
-                    checkpoint.save(store.checkpoint(run.spec), run.spec.id, run.state_dict())
-                    saved = time.monotonic()
+            if kind == "waiting":
+                yield row["engine"]
+                continue
+            if kind != "episode":
+                append(kind, row)
+                bits = row["bits"] if kind == "curve" else bits
+                continue
+            now = time.monotonic()
+            if now >= tell_at:
+                progress(min(row["timesteps"], run.spec.timesteps), _word(bits, row))
+                tell_at = now + PROGRESS_SECONDS
+            if now >= save_at:
+                checkpoint.save(store.checkpoint(run.spec), run.spec.id, run.state_dict())
+                took = time.monotonic() - now
+                save_at = now + took + max(CHECKPOINT_SECONDS, took / SAVING_SHARE)
         return {"status": "complete", "error": None, **run.engines(), **run.summary()}
     except DivergenceError as error:
-        return {"status": "diverged", "error": str(error), **run.engines(), **run.peaks}
+        return {"status": "diverged", "error": str(error), **run.engines(), **run.costs.peaks}
     except RecordingError:
         raise
     except (Exception, SystemExit) as error:  # the latter: a trainer's, not ours
@@ -119,7 +172,7 @@ def _follow(run: Run, append: Append, store: Store, progress: Progress) -> Row:
             "error": f"{type(error).__name__}: {error}{_where(error)}",
             "traceback": traceback.format_exception(error),
             **run.engines(),
-            **run.peaks,
+            **run.costs.peaks,
         }
 
 
@@ -130,9 +183,10 @@ def _where(error: BaseException) -> str:
     return f" ({Path(ours[-1].filename).name}, line {ours[-1].lineno})" if ours else ""
 
 
-def _word(run: Run, row: Row) -> str:
-    level = "".join(f" {k[-1].upper()}={row[k]}" for k in ("level_n", "level_r") if k in row)
-    return level if row["bits"] is None else f"{row['bits']:.3f} bits{level}"
+def _word(bits: float | None, row: Row) -> str:
+    """How a run goes: the bits of its last point, the level that it has solved."""
+    level = [f"{k[-1].upper()}={row[k]}" for k in ("level_n", "level_r") if k in row]
+    return " ".join([*([] if bits is None else [f"{bits:.3f} bits"]), *level])
 
 
 def _header(run: Run, registry: Registry) -> Row:
@@ -140,6 +194,7 @@ def _header(run: Run, registry: Registry) -> Row:
         **asked(run.spec, registry),
         "parameters": sum(p.numel() for p in run.trainer.parameters()),
         "unit": run.task.unit,
+        "score": asdict(run.task.score),
         **run.task.provenance(),
         **environment.describe(run.device, registry.outside),
     }
@@ -149,9 +204,6 @@ def asked(spec: RunSpec, registry: Registry) -> Row:
     """What is known of a run before it begins."""
     return {
         "id": spec.id,
-        "spec": asdict(spec),
-        "options": {
-            kind: registry.options(kind, getattr(spec, kind))
-            for kind in ("task", "trainer", "model")
-        },
+        "spec": spec.to_dict(),
+        "options": {kind: registry.options(kind, getattr(spec, kind)) for kind in CALLS},
     }

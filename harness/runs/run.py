@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum, auto
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -11,16 +13,15 @@ from torch import Tensor
 
 from harness.engines.choice import engine as engine_of
 from harness.episode import Episode
-from harness.measure.cost import Cost, Meter, gauge, peak_memory_bytes
+from harness.measure.cost import Meter
+from harness.measure.costs import Costs
 from harness.measure.environment import available
 from harness.measure.probe import probe
-from harness.model import Model
-from harness.optimiser import Optimiser
 from harness.registry import Registry
+from harness.runs.build import built
+from harness.runs.evaluate import chosen_by, evaluate
 from harness.spec import RunSpec
 from harness.store import Row
-from harness.task import Task
-from harness.trainer import Trainer
 
 if TYPE_CHECKING:
     from harness.engines.stacked import Stack
@@ -33,11 +34,31 @@ class DivergenceError(ArithmeticError):
     """The loss is no longer a number."""
 
 
+class Moment(Enum):
+    """Of an episode in the training loop."""
+
+    DRAWN = auto()  # it is about to be learnt
+    WAITING = auto()  # for others to make its updates
+    LEARNT = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Lap:
+    """A stretch of training: timesteps, updates, and the seconds on the clock."""
+
+    timesteps: int
+    updates: int
+    seconds: float
+
+
 class Run:
     """A run in progress: what was built from the spec, and how far it has come.
 
     One generator decides the initial weights, model first, another the data: with one seed every
-    trainer starts from the same weights and sees the same episodes.
+    trainer starts from the same weights and sees the same episodes. A method that draws has a
+    third of its own.
+
+    bits: the loss of the episode learnt last, in the task's unit
     """
 
     def __init__(
@@ -46,60 +67,67 @@ class Run:
         """Build everything that the spec names; ValueError, one line, where it is bad."""
         self.spec = spec
         self.device = available(spec.device)
-        self.task: Task = registry.make("task", spec.task)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(spec.seed)
-            model: Model = registry.make("model", spec.model, self.task.d_in, self.task.d_out)
-            self.trainer: Trainer = registry.make("trainer", spec.trainer, model, self.task.loss)
-        self.model = model
-        self.trainer.to(self.device)
-        adam = Optimiser("adam", spec.lr, spec.clip)
-        self.updates = [adam.over(list(model.parameters()))]
-        own = self.trainer.own_parameters()
-        if own:
-            if self.trainer.own_optimiser is None:
-                raise ValueError(f"trainer {spec.trainer}: own_parameters() need an own_optimiser")
-            self.updates.append(self.trainer.own_optimiser.over(own))
+        self.task, self.model, self.trainer, self.updates = built(spec, registry, self.device)
         self.before: dict[str, Any] = {"engines": [], "seconds": 0.0}  # of it, by earlier processes
         self.engine = (
             stack.join(self.trainer, self.updates)
             if stack
             else engine_of(engine, self.trainer, self.updates, spec.timesteps)
         )
-        # far from the seed of the weights: equal seeds would draw equal numbers for both
+        # far from each other: equal seeds would draw equal numbers for weights, data and method
         self.rng = torch.Generator().manual_seed(1_000_003 * (spec.seed + 1))
+        self.trainer.rng.manual_seed(7_368_787 * (spec.seed + 1))
+        self.trainer.begin(spec.batch)
+        self.bits = math.nan
         self.meter = Meter(self.device)
         self.done = {"timesteps": 0, "updates": 0, "flops": 0}
-        self.peaks = {"activation_bytes": 0, "peak_memory_bytes": 0}
+        self.costs = Costs(self.trainer)
         self.probes = 0
-        self.best = {"bits": math.inf}
+        self.chosen_by = chosen_by(self.task)
+        self.best = {self.chosen_by.column: self.chosen_by.nothing}
         self.best_weights: dict[str, Tensor] = {}
-        self._costs: dict[tuple[int, bool, bool, str], Cost] = {}
+        self._recent: list[float] = []  # bits of the episodes since the last "curve" row
 
     def train(self) -> Iterator[tuple[str, Row]]:
         """Train to the end of the budget, and yield rows to record, as (kind, row).
 
-        After every "curve" row the run may be checkpointed.
+        Two kinds are not for the record: "episode" after every one, where the run may be
+        checkpointed, and "waiting" while others make its updates.
         """
-        recent: list[float] = []
+        for moment, episode in self.lessons():
+            if moment is Moment.WAITING:
+                yield "waiting", {"engine": self.engine}
+            elif moment is Moment.DRAWN:
+                if self.spec.probe and self.done["updates"] >= self.probes * self.spec.probe:
+                    self.probes += 1
+                    yield "probe", {**self._position(), **probe(self.trainer, episode)}
+                self.done["flops"] += self.costs.of(episode).flops
+            else:
+                if episode.weight.any():
+                    self._recent.append(self.bits)
+                before = self.done["timesteps"] - episode.length
+                if self._crossed(before, EVALUATIONS):
+                    yield "validation", {**self._position(), **self._validate()}
+                if self._crossed(before, CURVE_POINTS):
+                    mean = sum(self._recent) / len(self._recent) if self._recent else None
+                    self._recent = []
+                    yield "curve", {**self._position(), "bits": mean, **self.task.progress()}
+                yield "episode", {**self._position(), "bits": self.bits, **self.task.progress()}
+
+    def lessons(self) -> Iterator[tuple[Moment, Episode]]:
+        """The training loop: every episode of the budget, at each of its moments."""
         supply = self.episodes()
         while self.done["timesteps"] < self.spec.timesteps:
             episode = next(supply)
-            before = self.done["timesteps"]
-            if self.spec.probe and self.done["updates"] >= self.probes * self.spec.probe:
-                self.probes += 1
-                yield "probe", {**self._position(), **probe(self.trainer, episode)}
-            self.done["flops"] += self.cost(episode).flops
-            bits = self.learn(episode)
+            yield Moment.DRAWN, episode
+            self._set_rates(episode)
+            self.engine.prepare(episode)
+            for _ in self.engine.waiting(episode):
+                yield Moment.WAITING, episode
+            self._take(episode)
             if episode.weight.any():  # else nothing was asked, and zero bits are no success
-                recent.append(bits)
-                self.task.observe(bits)
-            if self._crossed(before, EVALUATIONS):
-                yield "validation", {**self._position(), "bits": self._validate()}
-            if self._crossed(before, CURVE_POINTS):
-                mean = sum(recent) / len(recent) if recent else None
-                recent.clear()
-                yield "curve", {**self._position(), "bits": mean, **self.task.progress()}
+                self.task.observe(self.bits)
+            yield Moment.LEARNT, episode
 
     def episodes(self) -> Iterator[Episode]:
         """The training data, without end, on the device."""
@@ -107,8 +135,20 @@ class Run:
             yield episode.to(self.device, torch.float32)
 
     def learn(self, episode: Episode) -> float:
-        """One episode: the timed part. Return its loss in bits, ln 2 nats each."""
+        """Learn one episode outside of the loop; return its loss in bits, ln 2 nats each."""
+        self._set_rates(episode)
         self.engine.prepare(episode)
+        self._take(episode)
+        return self.bits
+
+    def _set_rates(self, episode: Episode) -> None:
+        """Learning rates as the schedule has them in the middle of an episode."""
+        middle = self.done["timesteps"] + episode.length / 2
+        for update in self.updates:
+            update.at(middle)
+
+    def _take(self, episode: Episode) -> None:
+        """The timed part of an episode, and what it comes to."""
         losses = self.engine.timed(episode, self.meter)
         self.done["timesteps"] += episode.length
         nats: list[float] = torch.stack(losses).tolist()
@@ -116,38 +156,44 @@ class Run:
             if not math.isfinite(value):
                 raise DivergenceError(f"the loss became {value} at update {number}")
         self.done["updates"] += len(nats)
-        return sum(nats) / math.log(2)
+        self.bits = sum(nats) / math.log(2)
 
-    def cost(self, episode: Episode) -> Cost:
-        """What the episode costs; measured once for all of its shape, off the clock."""
-        key = (episode.length, episode.fresh, episode.final, self.trainer.phase)
-        if key not in self._costs:
-            cost = self._costs[key] = gauge(self.trainer, episode)
-            memory = peak_memory_bytes(self.trainer, episode)
-            for name, value in (
-                ("activation_bytes", cost.activation_bytes),
-                ("peak_memory_bytes", memory),
-            ):
-                self.peaks[name] = max(self.peaks[name], value)
-        return self._costs[key]
+    def lap(self, supply: Iterator[Episode], timesteps: int, seconds: float = 0.0) -> Lap:
+        """Learn so many timesteps, and for so many seconds, of a supply; nothing is observed."""
+        done, began = dict(self.done), self.meter.seconds
+        while (
+            self.done["timesteps"] - done["timesteps"] < timesteps
+            or self.meter.seconds - began < seconds
+        ):
+            self.learn(next(supply))
+        return Lap(
+            self.done["timesteps"] - done["timesteps"],
+            self.done["updates"] - done["updates"],
+            self.meter.seconds - began,
+        )
 
-    def _validate(self) -> float:
-        """Bits on the validation set; the best weights so far are kept."""
-        bits = evaluate(self.model, self.task, self.task.validation(self.spec.batch))
-        if bits < self.best["bits"]:
-            self.best["bits"] = bits
+    def close(self) -> None:
+        """Let go of what the trainer holds."""
+        self.trainer.close()
+
+    def _validate(self) -> Row:
+        """Bits, and the score, on the validation set; the best weights so far are kept."""
+        found = evaluate(self.model, self.task, self.task.validation(self.spec.batch))
+        column = self.chosen_by.column
+        if self.chosen_by.better(found[column], self.best[column]):
+            self.best[column] = found[column]
             self.best_weights = {k: v.clone() for k, v in self.model.state_dict().items()}
-        return bits
+        return found
 
     def summary(self) -> Row:
         """What the end of a record says besides its status."""
-        row: Row = dict(self.peaks)
+        row: Row = dict(self.costs.peaks)
         if self.best_weights:
             now = {k: v.clone() for k, v in self.model.state_dict().items()}
             self.model.load_state_dict(self.best_weights)
             test = evaluate(self.model, self.task, self.task.test(self.spec.batch))
             self.model.load_state_dict(now)
-            row["test_bits"] = None if math.isnan(test) else test
+            row |= {f"test_{k}": None if math.isnan(v) else v for k, v in test.items()}
         return row
 
     def engines(self) -> Row:
@@ -165,7 +211,7 @@ class Run:
         return min(now, budget) * parts // budget > before * parts // budget
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything that goes on; valid after a "curve" row."""
+        """Everything that goes on; valid after an "episode" row."""
         return {
             "trainer": self.trainer.state_dict(),
             "updates": [update.state_dict() for update in self.updates],
@@ -174,10 +220,11 @@ class Run:
             "seconds": self.meter.seconds,
             "engines": self.engines(),
             "done": self.done,
-            "peaks": self.peaks,
+            "peaks": self.costs.peaks,
             "probes": self.probes,
             "best": self.best,
             "best_weights": self.best_weights,
+            "recent": self._recent,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -192,22 +239,7 @@ class Run:
             "engines": engines["engine"].split("+"), "seconds": engines["engine_seconds"],
         }  # fmt: skip
         self.meter.seconds = state["seconds"]
-        self.done, self.peaks = state["done"], state["peaks"]
+        self.done, self.costs.peaks = state["done"], state["peaks"]
         self.probes, self.best = state["probes"], state["best"]
         self.best_weights = {k: v.to(self.device) for k, v in state["best_weights"].items()}
-        if self.trainer.carried is not None:
-            self.trainer.carried = self.trainer.carried.to(self.device)
-
-
-@torch.no_grad()
-def evaluate(model: Model, task: Task, episodes: Iterator[Episode]) -> float:
-    """The bits of a set of episodes whose weights sum to 1; NaN for an empty set."""
-    total, state, device = None, None, model.readout.weight.device
-    for recorded in episodes:
-        episode = recorded.to(device, torch.float32)
-        if episode.fresh or state is None:
-            state = model.initial_state(episode.batch)
-        outputs, state = model(episode.x, state)
-        loss = task.loss(outputs, episode)
-        total = loss if total is None else total + loss
-    return math.nan if total is None else total.item() / math.log(2)
+        self._recent = list(state.get("recent", []))

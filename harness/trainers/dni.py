@@ -21,46 +21,21 @@ moved by clipped SGD instead of Adam. The warm-up is ours.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Literal
+from typing import Any
 
-from torch import Tensor
-
-from harness.episode import Episode
 from harness.model import Model
 from harness.synthesiser import SyntheticGradientTrainer
 from harness.trainer import Loss
 
 
 class Dni(SyntheticGradientTrainer):
-    """Truncated backpropagation + synthetic gradients + bootstrapping."""
+    """Truncated backpropagation + synthetic gradients + bootstrapping.
+
+    discount: γ; None: the scale
+    """
 
     def __init__(
-        self,
-        model: Model,
-        loss: Loss,
-        *,
-        T: int = 4,
-        warmup: int = 0,
-        scale: float = 0.5,
-        discount: float | None = None,
-        hidden: int | None = None,
-        layers: int = 0,
-        bounded: bool = True,
-        optimiser: Literal["sgd", "adam"] = "sgd",
-        lr: float = 3e-2,
-        clip: float = 0.3,
+        self, model: Model, loss: Loss, *, discount: float | None = None, **shared: Any
     ) -> None:
-        super().__init__(
-            model, loss, T=T, warmup=warmup, scale=scale, discount=discount,
-            hidden=hidden, layers=layers, bounded=bounded, optimiser=optimiser, lr=lr, clip=clip,
-        )  # fmt: skip
-
-    def decoupled(self, episode: Episode) -> Iterator[Tensor]:
-        for window in episode.windows(self.T):
-            h_0 = self.boundary(window).requires_grad_()
-            loss, h_T = self.unroll(window, h_0)
-            beyond = self.beyond(window, h_T)
-            target = self.backpropagate(loss, h_0, h_T, beyond)  # (1)
-            self.regress(h_0, target)  # (2)
-            yield loss.detach()
+        super().__init__(model, loss, **shared)  # (1) and (2) with γ = s
+        self.bootstrap(discount)  # (2) with a γ of its own

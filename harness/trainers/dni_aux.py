@@ -19,14 +19,12 @@ see there.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from harness.check import at_least
-from harness.episode import Episode
 from harness.model import Model
 from harness.synthesiser import SyntheticGradientTrainer, squared_error
 from harness.trainer import Loss
@@ -35,8 +33,9 @@ from harness.trainer import Loss
 class DniAux(SyntheticGradientTrainer):
     """DNI + the auxiliary task of foretelling the next synthetic gradient.
 
-    weight: w, the factor on the auxiliary loss
-    core:   whether its gradient reaches the model
+    discount: γ; None: the scale
+    weight:   w, the factor on the auxiliary loss
+    core:     whether its gradient reaches the model
     """
 
     def __init__(
@@ -44,23 +43,13 @@ class DniAux(SyntheticGradientTrainer):
         model: Model,
         loss: Loss,
         *,
-        T: int = 4,
         weight: float = 0.1,
         core: bool = True,
-        warmup: int = 0,
-        scale: float = 0.5,
         discount: float | None = None,
-        hidden: int | None = None,
-        layers: int = 0,
-        bounded: bool = True,
-        optimiser: Literal["sgd", "adam"] = "sgd",
-        lr: float = 3e-2,
-        clip: float = 0.3,
+        **shared: Any,
     ) -> None:
-        super().__init__(
-            model, loss, T=T, warmup=warmup, scale=scale, discount=discount,
-            hidden=hidden, layers=layers, bounded=bounded, optimiser=optimiser, lr=lr, clip=clip,
-        )  # fmt: skip
+        super().__init__(model, loss, **shared)  # (2) and (3), of objective()
+        self.bootstrap(discount)
         at_least(0, weight=weight)
         self.weight, self.core = weight, core
         self.auxiliary = self.network()
@@ -68,15 +57,8 @@ class DniAux(SyntheticGradientTrainer):
     def own_parameters(self) -> list[nn.Parameter]:
         return [*super().own_parameters(), *self.auxiliary.parameters()]
 
-    def decoupled(self, episode: Episode) -> Iterator[Tensor]:
-        for window in episode.windows(self.T):
-            h_0 = self.boundary(window).requires_grad_()
-            loss, h_T = self.unroll(window, h_0)
-            beyond = self.beyond(window, h_T)
-            foretold = self.auxiliary(h_0 if self.core else h_0.detach())
-            aim = torch.zeros_like(h_T) if beyond is None else beyond
-            auxiliary_loss = squared_error(foretold, aim)  # (1)
-            total = loss + self.weight * auxiliary_loss
-            target = self.backpropagate(total, h_0, h_T, beyond)  # (2)
-            self.regress(h_0, target)  # (3)
-            yield loss.detach()
+    def objective(self, loss: Tensor, h_0: Tensor, beyond: Tensor | None) -> Tensor:
+        """L_k + w A_k, which (2) and (3) differentiate."""
+        foretold = self.auxiliary(h_0 if self.core else h_0.detach())
+        aim = torch.zeros_like(foretold) if beyond is None else beyond
+        return loss + self.weight * squared_error(foretold, aim)  # (1)

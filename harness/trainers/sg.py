@@ -16,12 +16,8 @@ passes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Literal
+from typing import Any
 
-from torch import Tensor
-
-from harness.episode import Episode
 from harness.model import Model
 from harness.synthesiser import SyntheticGradientTrainer
 from harness.trainer import Loss
@@ -30,31 +26,6 @@ from harness.trainer import Loss
 class Sg(SyntheticGradientTrainer):
     """Truncated backpropagation + synthetic gradients."""
 
-    def __init__(
-        self,
-        model: Model,
-        loss: Loss,
-        *,
-        T: int = 4,
-        warmup: int = 0,
-        scale: float = 1.0,
-        hidden: int | None = None,
-        layers: int = 0,
-        bounded: bool = True,
-        optimiser: Literal["sgd", "adam"] = "sgd",
-        lr: float = 3e-2,
-        clip: float = 0.3,
-    ) -> None:
-        super().__init__(
-            model, loss, T=T, warmup=warmup, scale=scale, discount=0.0,
-            hidden=hidden, layers=layers, bounded=bounded, optimiser=optimiser, lr=lr, clip=clip,
-        )  # fmt: skip
-
-    def decoupled(self, episode: Episode) -> Iterator[Tensor]:
-        for window in episode.windows(self.T):
-            h_0 = self.boundary(window).requires_grad_()
-            loss, h_T = self.unroll(window, h_0)
-            beyond = self.beyond(window, h_T)
-            target = self.backpropagate(loss, h_0, h_T, beyond)  # (1)
-            self.regress(h_0, target)  # (2)
-            yield loss.detach()
+    def __init__(self, model: Model, loss: Loss, *, scale: float = 1.0, **shared: Any) -> None:
+        super().__init__(model, loss, scale=scale, **shared)  # (1)
+        self.bootstrap(0.0)  # (2): no term from beyond the window

@@ -71,13 +71,13 @@ def harness(run: Run, episode: Episode) -> Contestant:
 
 def windows(run: Run, episode: Episode) -> list[tuple[Tensor, Tensor, Tensor]]:
     """x, y and weight of every update."""
-    return [(part.x, part.y, part.weight) for part in run.trainer.updates(episode)]
+    return [(part.x, part.y, part.weight) for part in run.trainer.cut(episode)]
 
 
 def bare(run: Run, episode: Episode) -> Callable[[], list[float]]:
     """The same work in a loop written by hand, and nothing else; it returns the losses."""
     trainer, B, H = run.spec.trainer.partition("(")[0], episode.batch, run.model.hidden
-    core, readout = deepcopy(run.model.core), deepcopy(run.model.readout)
+    core, readout = deepcopy(run.model.layers[0].core), deepcopy(run.model.readout.body)
     weights = [*core.parameters(), *readout.parameters()]
     moved = [(torch.optim.Adam(weights, lr=LR, fused=True), weights, CLIP)]
     if trainer in SCALE:

@@ -28,11 +28,11 @@ Tree = dict[str, Any]
 def contestant(run: Run, episode: Episode, unrolled: bool) -> Callable[[], list[float]]:
     """The updates of `run`'s trainer, from its weights. unrolled: the window in one piece."""
     trainer = run.spec.trainer.partition("(")[0]
-    model, cell = run.model, run.model.core
+    model, cell = run.model, run.model.layers[0].core
     weights = {
         "W": _copy(cell.weight_ih_l0), "U": _copy(cell.weight_hh_l0), "b_x": _copy(cell.bias_ih_l0),
-        "b_h": _copy(cell.bias_hh_l0), "V": _copy(model.readout.weight),
-        "b": _copy(model.readout.bias),
+        "b_h": _copy(cell.bias_hh_l0), "V": _copy(model.readout.body.weight),
+        "b": _copy(model.readout.body.bias),
     }  # fmt: skip
     own = {}
     if trainer in SCALE:

@@ -50,7 +50,7 @@ def _rows(size: Any, turns: int) -> Iterator[dict[str, Any]]:
     where = describe(torch.device("cpu"))
     products, data = contestants.products(size), contestants.data(size)
     runs = {trainer: contestants.run_of(trainer, size) for trainer in contestants.TRAINERS}
-    flops = {trainer: run.cost(data).flops for trainer, run in runs.items()}
+    flops = {trainer: run.costs.of(data).flops for trainer, run in runs.items()}
     calls: dict[Key, Any] = {("product", name): product.run for name, product in products.items()}
     for trainer, run in runs.items():
         calls[trainer, "bare loop"] = contestants.bare(run, data)
@@ -67,7 +67,7 @@ def _rows(size: Any, turns: int) -> Iterator[dict[str, Any]]:
             for name, product in products.items()
             if trainer in product.of
         )
-        updates = len(list(run.trainer.updates(data)))
+        updates = len(list(run.trainer.cut(data)))
         for name, times in own.items():
             row: dict[str, Any] = {
                 "size": str(size), "trainer": trainer, "contestant": name, "turns": turns,

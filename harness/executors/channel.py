@@ -1,4 +1,4 @@
-"""Progress from worker processes to the bars of their parent."""
+"""What worker processes tell their parent, on the way to its progress bars."""
 
 # No torch here: the process in between imports this alone, and is there a second sooner.
 
@@ -13,33 +13,33 @@ from queue import Queue
 from threading import Thread
 from typing import Any
 
-from harness.executors.bars import Bars, Report
+from harness.executors.bars import Bars, Message
 
 
 @contextmanager
-def shown(bars: Bars, context: Any) -> Iterator[Queue[Report | None]]:
-    """A queue whose reports move the bars."""
+def channel(bars: Bars, context: Any) -> Iterator[Queue[Message | None]]:
+    """A queue for messages from other processes; what is put there is shown."""
     manager = SyncManager(ctx=context)
     try:
         manager.start(watch_parent)
-        reports: Queue[Report | None] = manager.Queue()
+        messages: Queue[Message | None] = manager.Queue()
     except EOFError:  # which click takes for Ctrl-C
         raise ChildProcessError(
             "the process that passes progress on died (killed, or out of memory)"
         ) from None
-    listener = Thread(target=bars.listen, args=(reports,), daemon=True)
+    listener = Thread(target=bars.listen, args=(messages,), daemon=True)
     listener.start()
     try:
-        yield reports
+        yield messages
     finally:
         with suppress(OSError, EOFError):
-            reports.put(None)
+            messages.put(None)
             listener.join()
         manager.shutdown()
 
 
 def watch_parent() -> None:
-    """End with the parent: children of one that was killed would make the rest of its runs."""
+    """End with the parent: children of a killed parent would go on with the rest of its runs."""
     parent = multiprocessing.parent_process()
     assert parent is not None
 

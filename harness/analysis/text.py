@@ -1,0 +1,23 @@
+"""Tables as lines of text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def aligned(rows: Sequence[Sequence[str]], left: int = 1) -> list[str]:
+    """A line a row, the cells of a column below each other, two spaces between columns.
+
+    left: how many columns, from the first, begin at their left edge; the others end at their right
+
+    >>> aligned([("trainer", "seeds"), ("bptt", "3")])
+    ['trainer  seeds', 'bptt         3']
+    """
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(
+            cell.ljust(width) if i < left else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in rows
+    ]

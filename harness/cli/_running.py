@@ -1,0 +1,117 @@
+"""What the commands that run runs share: the options that say how, and the running."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import fields
+from functools import wraps
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import click
+from click.core import ParameterSource
+
+if TYPE_CHECKING:
+    from harness.executors.execute import Executor
+    from harness.registry import Registry
+    from harness.spec import Conditions, RunSpec
+    from harness.store import Record, Store
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Option(click.Option):
+    """An option of how runs are run; `of`: the one executor that it is for, None for all."""
+
+    def __init__(self, *declared: Any, of: str | None = None, **given: Any) -> None:
+        super().__init__(*declared, **given)
+        self.of = of
+
+
+def _how(*declared: Any, **given: Any) -> Callable[[F], F]:
+    return click.option(*declared, cls=Option, **given)
+
+
+HOW = (
+    _how("--jobs", of="local", type=click.IntRange(min=1), metavar="N",
+         help="Processes, of one thread each [default: one a core]."),
+    _how("--stack", of="local", type=click.IntRange(min=1), default=1, show_default=True,
+         metavar="N", help="Run N runs that differ in their seed alone as one, in one process: "
+         "faster where models are small. For methods with windows."),
+    _how("--engine", default="eager", show_default=True,
+         help="eager, compiled, or auto: whichever finishes sooner."),
+    _how("--limit", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS",
+         help="Give up a run, or a stack, after this long, and go on with the others."),
+    _how("--again", is_flag=True, help="Run again what is already recorded."),
+    _how("--tensorboard", of="local", metavar="DIR", help="Folder for live scalars."),
+    _how("--executor", type=click.Choice(["local", "ray"]), default="local", show_default=True,
+         help="Processes of this machine, or a Ray cluster."),
+    _how("--address", of="ray", metavar="ADDRESS",
+         help="A running Ray cluster: auto, ray://host:10001 [default: one is started on this "
+         "machine]."),
+    _how("--cpus", of="ray", default=1.0, show_default=True, help="Cores for each run, on Ray."),
+    _how("--gpus", of="ray", default=0.0, show_default=True, help="GPUs for each run, on Ray."),
+)  # fmt: skip
+"""Named as the fields of Conditions and of the executors, which is where their values go."""
+
+
+def conditions(function: F) -> F:
+    """The options of HOW, handed on as two arguments: `conditions` and `executor`."""
+
+    @wraps(function)
+    def bundled(**given: Any) -> Any:
+        from harness.executors.local import Local
+        from harness.executors.ray import Cluster
+        from harness.spec import Conditions
+
+        def built(kind: type[Any]) -> Any:
+            return kind(**{field.name: given[field.name] for field in fields(kind)})
+
+        context = click.get_current_context()
+        how = {str(o.name): o for o in context.command.params if isinstance(o, Option)}
+        for name, option in how.items():
+            typed = context.get_parameter_source(name) is not ParameterSource.DEFAULT
+            if typed and option.of not in (None, given["executor"]):
+                raise ValueError(f"{option.opts[0]} is for --executor {option.of}")
+        handed = {
+            "conditions": built(Conditions),
+            "executor": built({"local": Local, "ray": Cluster}[given["executor"]]),
+        }
+        return function(**handed, **{k: v for k, v in given.items() if k not in how})
+
+    command = cast(F, bundled)
+    for option in reversed(HOW):
+        command = option(command)
+    return command
+
+
+def run_all(
+    specs: list[RunSpec],
+    store: Store,
+    registry: Registry,
+    conditions: Conditions,
+    executor: Executor,
+) -> tuple[list[Record], int]:
+    """Run specs, print how they compare and what went wrong; return records and the exit code."""
+    from harness.analysis.comparison import comparison
+    from harness.executors.execute import RECORDED, execute
+    from harness.runs import scalars
+
+    if conditions.tensorboard:
+        scalars.check(conditions.tensorboard)
+    began = time.perf_counter()
+    ended = execute(specs, store, registry, conditions, executor)
+    hours = (time.perf_counter() - began) / 3600
+    records = [record for spec in ended if (record := store.record(spec))]
+    click.echo(comparison(records))
+    recorded = sum(status == RECORDED for status in ended.values())
+    new = len(ended) - recorded
+    rate = f" ({new / hours:,.0f} an hour)" if new else ""
+    click.echo(
+        f"\n{len(ended)} run{'s' * (len(ended) != 1)}: {new} new, {recorded} {RECORDED}{rate}; "
+        f"records in {store.folder}"
+    )
+    bad = [record for record in records if record.status != "complete"]
+    for record in bad:
+        click.echo(f"{record.status}: {record.spec.label}: {record.end.get('error')}", err=True)
+    return records, 1 if bad or "failed" in ended.values() else 0

@@ -1,0 +1,58 @@
+"""One run, from its spec to its record, in the process that calls."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.registry import Registry
+from harness.runs.record import Progress, driven, fail, recording
+from harness.spec import Conditions, RunSpec
+from harness.store import BusyError, RecordingError, Store
+
+if TYPE_CHECKING:
+    from harness.engines.stacked import Going, Stack
+
+
+def run(
+    spec: RunSpec,
+    store: Store,
+    registry: Registry,
+    conditions: Conditions,
+    progress: Progress,
+) -> str:
+    """Run a spec, and record it; return how it ended.
+
+    That is its status, or "busy" where another process is running it. Only RecordingError comes
+    out of here: the disk is full, and no other run can go on either.
+    """
+    return driven(going(spec, store, registry, conditions, progress))
+
+
+def going(
+    spec: RunSpec,
+    store: Store,
+    registry: Registry,
+    conditions: Conditions,
+    progress: Progress,
+    stack: Stack | None = None,
+) -> Going[str]:
+    """run(), for a stack to drive."""
+    try:
+        return (yield from recording(spec, registry, store, progress, conditions, stack))
+    except BusyError:
+        return "busy"
+    except RecordingError:
+        raise
+    except (Exception, SystemExit) as error:  # before it began, or of its scalars
+        return close(spec, store, registry, conditions, f"{type(error).__name__}: {error}")
+
+
+def close(
+    spec: RunSpec, store: Store, registry: Registry, conditions: Conditions, error: str
+) -> str:
+    """Record a run as failed that could not do so itself; return how it ended, as run() does."""
+    try:
+        status = fail(spec, registry, store, error)
+    except BusyError:
+        return "busy"
+    return "failed" if conditions.again else status

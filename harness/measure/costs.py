@@ -1,0 +1,63 @@
+"""What the episodes of a run cost: gauged once for every shape, off the clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from statistics import fmean
+
+import torch
+
+from harness.episode import Episode
+from harness.measure.cost import Cost, gauge, peak_memory_bytes
+from harness.trainer import Trainer
+
+DRAWS = 8
+"""Of a method that draws: what an episode costs is the mean over so many."""
+
+
+class Costs:
+    """The costs of a trainer's episodes.
+
+    peaks: the largest so far, by column of the tidy table, in bytes
+    """
+
+    def __init__(self, trainer: Trainer) -> None:
+        self.peaks = {"activation_bytes": 0, "peak_memory_bytes": 0}
+        self._trainer = trainer
+        self._known: dict[tuple[int, bool, bool, str], Cost] = {}
+        self._draws: dict[str, bool] = {}  # whether the method draws, by its phase
+
+    def of(self, episode: Episode) -> Cost:
+        """What the episode costs, as far as its shape tells.
+
+        Of a method that draws: the mean FLOPs over draws of its own, the largest memory.
+        """
+        key = (episode.length, episode.fresh, episode.final, self._trainer.phase)
+        if key not in self._known:
+            found = [(gauge(twin, episode), peak_memory_bytes(twin, episode))
+                     for twin in self._rehearsals(episode)]  # fmt: skip
+            cost = self._known[key] = Cost(
+                round(fmean(cost.flops for cost, _ in found)),
+                max(cost.activation_bytes for cost, _ in found),
+            )
+            peaks = {
+                "activation_bytes": cost.activation_bytes,
+                "peak_memory_bytes": max(memory for _, memory in found),
+            }
+            self.peaks = {name: max(self.peaks[name], value) for name, value in peaks.items()}
+        return self._known[key]
+
+    def _rehearsals(self, episode: Episode) -> Iterator[Trainer]:
+        """The trainer; where it draws also twins of it, each with numbers of its own."""
+        yield self._trainer
+        phase = self._trainer.phase
+        if phase not in self._draws:
+            twin = self._trainer.twin()
+            with torch.random.fork_rng(devices=[]):
+                twin(episode)
+            before = self._trainer.rng.get_state()
+            self._draws[phase] = not torch.equal(twin.rng.get_state(), before)
+        for seed in range(1, DRAWS if self._draws[phase] else 1):
+            twin = self._trainer.twin()
+            twin.rng.manual_seed(seed)
+            yield twin

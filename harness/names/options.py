@@ -1,0 +1,72 @@
+"""The options of a class: keyword-only parameters of its constructor, inherited ones included.
+
+A constructor that takes `**shared` passes them on to its base class, whose options are then its
+own, too. They are read in two ways: from the class, with types and values, and from the source,
+which imports nothing.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import typing
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+def declared_options(cls: type) -> tuple[dict[str, inspect.Parameter], dict[str, Any]]:
+    """The options of a class with their defaults, and their types as annotated."""
+    options: dict[str, inspect.Parameter] = {}
+    types: dict[str, Any] = {}
+    for each in cls.__mro__:
+        init = vars(each).get("__init__")
+        if init is None or each is object:
+            continue
+        parameters = inspect.signature(init).parameters.values()
+        hints = typing.get_type_hints(init)
+        for parameter in parameters:
+            if parameter.kind is inspect.Parameter.KEYWORD_ONLY and parameter.name not in options:
+                options[parameter.name] = parameter
+                types |= {k: v for k, v in hints.items() if k == parameter.name}
+        if all(parameter.kind is not inspect.Parameter.VAR_KEYWORD for parameter in parameters):
+            break
+    return options, types
+
+
+def written_options(module: ast.Module) -> dict[str, str]:
+    """The options of the last class of a source that has any, their defaults as written there."""
+    classes = [node for node in module.body if isinstance(node, ast.ClassDef)]
+    found = (_options(cls, module) for cls in reversed(classes))
+    return next(filter(None, found), {})
+
+
+def _options(cls: ast.ClassDef, module: ast.Module) -> dict[str, str]:
+    init = next(
+        (node.args for node in cls.body
+         if isinstance(node, ast.FunctionDef) and node.name == "__init__"),
+        None,
+    )  # fmt: skip
+    own = {}
+    if init is not None:
+        pairs = zip(init.kwonlyargs, init.kw_defaults, strict=True)
+        own = {option.arg: ast.unparse(value) if value else "" for option, value in pairs}
+        if init.kwarg is None:
+            return own
+    for base in cls.bases:
+        if isinstance(base, ast.Name) and (found := _class(base.id, module)):
+            return {**_options(*found), **own}
+    return own
+
+
+def _class(name: str, module: ast.Module) -> tuple[ast.ClassDef, ast.Module] | None:
+    """A class of a source by its name: defined there, or imported from another file of ours."""
+    for node in module.body:
+        if isinstance(node, ast.ClassDef) and node.name == name:
+            return node, module
+        if isinstance(node, ast.ImportFrom) and name in {each.name for each in node.names}:
+            path = ROOT / f"{(node.module or '').replace('.', '/')}.py"
+            if path.is_file():
+                return _class(name, ast.parse(path.read_text(encoding="utf-8")))
+    return None

@@ -1,0 +1,51 @@
+"""A run as its record tells it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+from harness.spec import RunSpec
+
+Row = dict[str, Any]
+
+FINISHED = ("complete", "diverged")
+"""The states in which a run is not taken up again: either is its result."""
+
+
+@dataclass(eq=False)
+class Record:
+    """What is known of one run, read from its file. `schema` says what its rows hold.
+
+    spec, header: what was asked for, and where and with what it was made
+    curve:        rows along training; validation, probes: rows of those kinds
+    end:          the closing row; empty while the run is incomplete
+    sound:        timesteps up to which no row was lost to damage; inf: none was
+    """
+
+    spec: RunSpec
+    header: Row
+    curve: list[Row] = field(default_factory=list)
+    validation: list[Row] = field(default_factory=list)
+    probes: list[Row] = field(default_factory=list)
+    end: Row = field(default_factory=dict)
+    sound: float = math.inf
+
+    @property
+    def status(self) -> str:
+        """complete, diverged, failed, incomplete (running, or killed), or damaged.
+
+        A damaged run was finished, but its record has lost rows since, and is no result.
+        """
+        return str(self.end.get("status", "incomplete"))
+
+    @property
+    def engine(self) -> str:
+        """What made the updates: "eager", "compiled", or both."""
+        return str(self.end.get("engine") or "eager")
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run has its result."""
+        return self.status in FINISHED

@@ -1,0 +1,73 @@
+"""The open end of a record."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+from pathlib import Path
+from types import TracebackType
+
+from harness.records.record import Row
+
+
+class BusyError(ValueError):
+    """Another process writes the record; its lock ends with it, however it ends."""
+
+
+class RecordingError(OSError):
+    """A record or checkpoint cannot be written; what was written before is whole."""
+
+
+class Writer:
+    """The open end of a record. Every row is on the disk when append() returns."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file = path.open("ab+", buffering=0)
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._file.close()
+            raise BusyError(f"{path} is being written by another process") from None
+        self._whole = False
+
+    def append(self, kind: str, row: Row) -> None:
+        """Write one row, a line of JSON; RecordingError where that cannot be.
+
+        What is left of a line that could not be written, by this process or by one before it, is
+        shut off first: no row goes on from half of another.
+        """
+        if not self._whole and not self._ends_in_newline():
+            self._write(b"\n")
+        self._whole = False  # whatever comes in between: a full disk, a signal
+        self._write(json.dumps({"kind": kind, **row}).encode() + b"\n")
+        self._whole = True
+
+    def __enter__(self) -> Writer:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the record."""
+        self._file.close()
+
+    def _write(self, line: bytes) -> None:
+        try:
+            if os.write(self._file.fileno(), line) < len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise RecordingError(f"cannot write {self._path}: {error.strerror}") from None
+
+    def _ends_in_newline(self) -> bool:
+        """Whether the file ends with a whole line, or is empty."""
+        if not self._file.seek(0, os.SEEK_END):
+            return True
+        self._file.seek(-1, os.SEEK_END)
+        return self._file.read(1) == b"\n"

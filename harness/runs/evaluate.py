@@ -1,0 +1,45 @@
+"""What a model comes to on a set of episodes that it is not trained on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import torch
+
+from harness.episode import Episode
+from harness.model import Model
+from harness.score import Score, bits
+from harness.task import Task
+
+
+def chosen_by(task: Task) -> Score:
+    """What tells which weights are best: the task's score if validation rows hold it, else bits."""
+    return task.score if task.score.rows == "validation" else bits(task.unit)
+
+
+@torch.no_grad()
+def evaluate(model: Model, task: Task, episodes: Iterator[Episode]) -> dict[str, float]:
+    """The bits of a set of episodes whose weights sum to 1, and the task's score by its column.
+
+    NaN for an empty set. TypeError where the task does not grade what it is scored by.
+    """
+    score = task.score
+    graded = score.rows == "validation" and score.column != "bits"
+    total, grades, state, device = None, None, None, model.device
+    for recorded in episodes:
+        episode = recorded.to(device, torch.float32)
+        if episode.fresh or state is None:
+            state = model.initial_state(episode.batch)
+        outputs, state = model(episode.x, state)
+        loss = task.loss(outputs, episode)
+        total = loss if total is None else total + loss
+        if graded:
+            grade = task.grade(outputs, episode)
+            if grade is None:
+                raise TypeError(f"the score is {score.column}: grade() must return it, not None")
+            grades = grade if grades is None else grades + grade
+    found = {"bits": math.nan if total is None else total.item() / math.log(2)}
+    if graded:
+        found[score.column] = math.nan if grades is None else grades.item()
+    return found

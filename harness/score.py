@@ -1,0 +1,91 @@
+"""What the runs of a task are compared by, and which way is better."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """A column of a run's rows, its unit, and whether more of it is better.
+
+    column: in the recorded rows: "t_task", "bits", "accuracy"
+    unit:   what one of it is
+    higher: whether more is better
+    rows:   the rows that hold it. "curve": the last one is the result. "validation": the best one
+            is, or the same column on the test set, with the weights that were best on validation
+    digits: after the point, in tables
+    name:   in a few words [default: the column]
+    said:   in headings and beside axes [default: the name]
+    least:  the easiest target that means anything; None: any does
+    """
+
+    column: str
+    unit: str
+    higher: bool
+    rows: Literal["curve", "validation"] = "validation"
+    digits: int = 3
+    name: str = ""
+    said: str = ""
+    least: float | None = None
+
+    def best(self, values: Iterable[float]) -> float:
+        """The best of some values; ValueError of none."""
+        return max(values) if self.higher else min(values)
+
+    def worst(self, values: Iterable[float]) -> float:
+        """The worst of some values; ValueError of none."""
+        return min(values) if self.higher else max(values)
+
+    @property
+    def nothing(self) -> float:
+        """What every value is better than."""
+        return -math.inf if self.higher else math.inf
+
+    def better(self, value: float, than: float) -> bool:
+        """Whether a value is better than another; NaN never is."""
+        return value > than if self.higher else value < than
+
+    def reached(self, value: float, target: float) -> bool:
+        """Whether a value is as good as the target; NaN never is."""
+        return value >= target if self.higher else value <= target
+
+    def heading(self, where: str = "") -> str:
+        """The score in words with its unit, as tables and axes name it.
+
+        >>> T_TASK.heading(), bits("bits per character").heading("test")
+        ('T_task of the level solved, timesteps', 'test, bits per character')
+        """
+        return ", ".join(filter(None, (f"{where} {self._words}".strip(), self.unit)))
+
+    def goal(self, target: float) -> str:
+        """A target in words.
+
+        >>> T_TASK.goal(4.0), bits("bits per character").goal(2.5)
+        ('T_task 4', 'validation 2.500 bits per character')
+        """
+        if self.rows == "curve":
+            return f"{self.name or self.column} {target:g}"
+        words = f"validation {self._words}".strip()
+        return f"{words} {target:.{self.digits}f}" + ("" if self._words else f" {self.unit}")
+
+    @property
+    def _words(self) -> str:
+        """Nothing where the unit says what is counted: bits per character."""
+        name = self.name or self.column
+        return "" if self.unit.startswith(name) else self.said or name
+
+
+T_TASK = Score(
+    column="t_task", unit="timesteps", higher=True, rows="curve", digits=0, name="T_task",
+    said="T_task of the level solved", least=4.0,
+)  # fmt: skip
+"""The longest dependency learned, of tasks with levels; the first level is of 4 timesteps."""
+
+
+def bits(unit: str) -> Score:
+    """The loss in bits, per whatever the unit says."""
+    return Score(column="bits", unit=unit, higher=False)

@@ -1,0 +1,263 @@
+"""Every number in the findings, worked out again from the records."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from functools import cache
+from statistics import median
+from typing import cast
+
+import pandas as pd
+import pytest
+
+from harness.analysis.pairs import name, span, tuned
+from harness.claim import Finding
+from harness.registry import Registry
+from harness.store import Record
+from tests.printed import RESULTS, printed, records
+from tests.test_docs import PAGES
+
+pytestmark = pytest.mark.xdist_group("records")  # they are read once a process
+
+LONGER = "dni solves longer dependencies than truncation at"
+
+
+@cache
+def findings(claim: str) -> list[Finding]:
+    made = Registry().make("claim", claim)
+    return cast(list[Finding], made.findings(records(made.suite)))
+
+
+def found(claim: str, says: str, where: str = "") -> Finding:
+    """The only finding that says so of there."""
+    (one,) = (f for f in findings(claim) if says in f.says and where in f.where)
+    return one
+
+
+def effect(claim: str, says: str, where: str = "", digits: int = 2) -> str:
+    return f"{found(claim, says, where).paired.effect.centre:.{digits}f}"
+
+
+def by_T(at: str, windows: Iterable[int]) -> list[str]:
+    """The gain of dni at each T."""
+    says = f"{LONGER} {at}"
+    return [
+        f"{f.paired.effect.centre:.2f}"
+        for T in windows
+        for f in findings("dependency")
+        if f.says == says and f.where.endswith(f"T={T}")
+    ]
+
+
+def listed(values: Iterable[str]) -> str:
+    *most, last = values
+    return f"{', '.join(most)} and {last}"
+
+
+def fewer_bits(T: int, digits: int) -> str:
+    found_there = found("dependency", "dni scores fewer bits", f"T={T}").paired.effect.centre
+    assert found_there < 0
+    return f"{-found_there:.{digits}f}"
+
+
+def headroom(T: int, digits: int) -> str:
+    (said,) = found("dependency", "dni scores fewer bits", f"T={T}").details
+    number = re.match(r"headroom at this budget: (\d\.\d+) \[", said)
+    assert number, said
+    return f"{float(number[1]):.{digits}f}"
+
+
+def solved(trainer: str, task: str) -> int:
+    """T_task of the median seed."""
+    runs = [r for r in records("table1_desk") if r.spec.trainer == trainer]
+    return int(median(span(r) for r in runs if r.spec.task.startswith(task)))
+
+
+def tbptt_over_bptt(column: str) -> str:
+    """Per timestep, eager."""
+    said = found("speed", "takes less time than one of full BPTT").details[1]
+    time, flops = re.findall(r"(\d+\.\d\d) \[[^]]*\] × the", said)
+    return str({"seconds": time, "flops": flops}[column])
+
+
+def over_full(contestant: str) -> str:
+    """dni over full BPTT for the same data at LSTM 64 and T = 3."""
+    table = pd.read_csv(RESULTS / "speed" / "updates.csv")
+    here = table[(table["size"] == "64 / 32 / 3") & (table.contestant == contestant)]
+    whole = (here.milliseconds * here.updates).set_axis(here.trainer)
+    return f"{whole['dni'] / whole['bptt']:.2f}"
+
+
+def runs_an_hour(command: str) -> str:
+    table = pd.read_csv(RESULTS / "speed" / "commands.csv").set_index("command")
+    return f"{table.speed_up[command]:.2f}"
+
+
+def missing(task: str) -> str:
+    return effect("negligible", "what truncation leaves out", task)
+
+
+def added(task: str) -> str:
+    return effect("negligible", "what dni adds", task)
+
+
+def aligned(task: str) -> str:
+    return effect("reach", "positively aligned", task, 3)
+
+
+def reach(task: str) -> str:
+    there = found("reach", "has vanished", task)
+    assert there.bound
+    return there.effect.removeprefix("≥ ").partition(" ")[0]
+
+
+def faster(says: str) -> str:
+    return effect("speed", f"dni takes fewer {says}")
+
+
+def clipped() -> str:
+    (once,) = {f"{f.paired.effect.centre:.2f}" for f in findings("clipping")}
+    return once
+
+
+FACTS: dict[tuple[str, str], list[Callable[[], str]]] = {
+    ("README.md", "What was found"): [
+        lambda: f"{listed(by_T('equal T', (2, 3, 4)))} times the T_task of truncation",
+        lambda: f"At T = 5 it is {by_T('equal T', [5])[0]} times, which is undecided",
+        lambda: f"`dni` reaches {effect('dependency', 'each at the best T')} of their T_task",
+        lambda: f"takes {effect('speed', 'takes less time than one of tbptt')} times the time",
+        lambda: f"{effect('speed', 'takes fewer FLOPs than one of tbptt')} times the FLOPs",
+        lambda: f"a longer window scores {headroom(2, 3)} and {headroom(3, 3)} bits less",
+        lambda: f"`dni` {fewer_bits(2, 3)} and {fewer_bits(3, 3)} less, undecided",
+        lambda: (
+            f"it is {missing('plain_copy (reset)')} and {missing('repeat_copy (reset)')} times "
+            "what truncation keeps"
+        ),
+        lambda: f"on text it is {missing('char_lm')} of it",
+    ],
+    ("README.md", "Which method should I use"): [
+        lambda: (
+            f"solves T_task {solved('bptt', 'plain_copy')} on copy and "
+            f"{solved('bptt', 'repeat_copy')} on repeat copy"
+        ),
+        lambda: (
+            f"{by_T('equal memory', [2])[0]} times its T_task at T = 2; at T = 3 and 4 "
+            f"{listed(by_T('equal memory', (3, 4)))} times, undecided"
+        ),
+        lambda: (
+            f"solves {by_T('equal T', [5])[0]} times its T_task at T = 5, undecided, and "
+            f"{by_T('equal T and seconds', [5])[0]} times in equal seconds"
+        ),
+        lambda: f"{faster('seconds than tbptt')} times the seconds of `tbptt`",
+        lambda: f"and {faster('seconds than full BPTT')} times those of `bptt`, all eager",
+        lambda: f"{runs_an_hour('--jobs 2 --engine compiled')} times as many runs an hour as one",
+        lambda: f"takes {faster('timesteps than full BPTT')} times its timesteps",
+    ],
+    ("docs/verdicts.md", "What it comes to"): [
+        lambda: f"solves {listed(by_T('equal T', (2, 3, 4, 5)))} times the T_task of truncation",
+        lambda: (
+            f"solves {by_T('equal memory', [2])[0]} times its T_task at T = 2; at T = 3 and 4 "
+            f"it is {listed(by_T('equal memory', (3, 4)))} times, undecided"
+        ),
+        lambda: f"solves {listed(by_T('equal T and seconds', (2, 3, 4, 5)))} times the T_task",
+        lambda: f"`dni` reaches {effect('dependency', 'each at the best T')} of its T_task",
+        lambda: f"takes {effect('speed', 'takes less time than one of tbptt')} times the time",
+        lambda: f"and {effect('speed', 'takes fewer FLOPs than one of tbptt')} times the FLOPs of",
+        lambda: (
+            f"takes {faster('seconds than tbptt')} times the seconds, "
+            f"{faster('FLOPs than tbptt')} times the FLOPs and "
+            f"{faster('timesteps than tbptt')} times the timesteps"
+        ),
+        lambda: (
+            f"takes {effect('speed', 'takes less time than one of full')} times the time at "
+            f"{effect('speed', 'takes fewer FLOPs than one of full')} times the FLOPs"
+        ),
+        lambda: (
+            f"at {tbptt_over_bptt('flops')} times the FLOPs, takes "
+            f"{tbptt_over_bptt('seconds')} times the time"
+        ),
+        lambda: f"takes {over_full('compiled')} times the time of full BPTT",
+        lambda: f"eager, {over_full('eager')} times",
+        lambda: (
+            f"it is {missing('plain_copy (reset)')} and {missing('repeat_copy (reset)')} times "
+            f"what truncation keeps, on text {missing('char_lm')} of it"
+        ),
+        lambda: f"{reach('plain_copy')} and {reach('repeat_copy')} timesteps back and more",
+        lambda: f"is {aligned('plain_copy')} on copy and {aligned('repeat_copy')} on repeat copy",
+        lambda: f"its norm {added('plain_copy')} and {added('repeat_copy')} of the truncated",
+        lambda: f"On text the cosine is {aligned('char_lm')}, undecided",
+        lambda: f"a longer window scores {headroom(2, 4)} and {headroom(3, 4)} bits less",
+        lambda: f"`dni` scores {fewer_bits(2, 4)} and {fewer_bits(3, 4)} bits less",
+        lambda: f"solves {effect('bootstrapping', 'longer')} times the T_task of `sg`",
+        lambda: f"solves {clipped()} of the T_task of `dni` at T = 3",
+    ],
+}
+"""By page and heading: the sentences that hold the numbers."""
+
+FREE = re.compile(
+    r"`[^`]*`|T = \d(?:, \d)*(?: to \d)?(?: and \d)?|T is \d|T_task 3\b|LSTM 64"
+    r"|windows of \d+|batch \d+"
+)
+"""Digits that are no finding: options, windows, and the size of the model."""
+
+
+def section(page: str, heading: str) -> str:
+    body = PAGES[page].split(f"\n## {heading}\n")[1].partition("\n## ")[0]
+    return " ".join(body.split())
+
+
+@pytest.mark.parametrize(("page", "heading"), FACTS)
+def test_every_number_in_the_findings_comes_out_of_the_records(page: str, heading: str) -> None:
+    text = section(page, heading)
+    for fact in FACTS[page, heading]:
+        sentence = fact()
+        assert sentence in text, sentence
+        text = text.replace(sentence, "")
+    left = FREE.sub("", text)
+    assert not re.findall(r"\S*\d\S*", left), f"held to no record: {left}"
+
+
+def test_what_is_called_undecided_is_and_nothing_else() -> None:
+    for at, windows in (("equal T", (2, 3, 4, 5)), ("equal memory", (2, 3, 4)),
+                        ("equal T and seconds", (2, 3, 4, 5))):  # fmt: skip
+        ruled = [ruling("dependency", f"{LONGER} {at}:", T) for T in windows]
+        decided = {"equal T": 3, "equal memory": 1, "equal T and seconds": 3}[at]
+        undecided = len(windows) - decided
+        assert ruled == ["supported"] * decided + ["undecided"] * undecided, at
+    assert ruling("dependency", "dni scores fewer bits", 2) == "undecided"
+    assert ruling("dependency", "dni scores fewer bits", 3) == "undecided"
+    for T in (5, 8):
+        (said,) = found("dependency", "dni scores fewer bits", f"T={T}").details
+        assert said.startswith("no headroom at this budget")
+
+
+def ruling(claim: str, says: str, T: int) -> str:
+    (line,) = (x for x in printed("verdict").splitlines() if says in x and x.endswith(f"T={T}"))
+    return line.split()[0]
+
+
+def test_full_backpropagation_solves_the_most_in_the_fewest_seconds() -> None:
+    def seconds(runs: Iterable[Record]) -> float:
+        return median(r.curve[-1]["seconds"] for r in runs)
+
+    for task in ("plain_copy", "repeat_copy"):
+        runs = [r for r in tuned(records("table1_desk")) if r.spec.task.startswith(task)]
+        arms = {r.spec.trainer for r in runs}
+        spent = {arm: seconds(r for r in runs if r.spec.trainer == arm) for arm in arms}
+        levels = {arm: solved(arm, task) for arm in arms}
+        assert min(spent, key=spent.__getitem__) == "bptt"
+        assert max(levels, key=levels.__getitem__) == "bptt"
+        assert max(r.spec.T or 0 for r in runs if name(r) == "dni") == 5
+
+
+def test_the_notes_on_speed_end_with_the_recorded_table() -> None:
+    table = pd.read_csv(RESULTS / "speed" / "updates.csv")
+    here = table[(table["size"] == "256 / 256 / 4") & (table.contestant == "compiled")]
+    said = {
+        row["trainer"]: f"`{row['trainer']}` {row['over_floor']:.2f} "
+        f"[{row['over_floor_low']:.2f}, {row['over_floor_high']:.2f}]"
+        for row in here.to_dict("records")
+    }
+    notes = PAGES["results/speed/NOTES.md"]
+    assert f"{said['tbptt']}, {said['dni']}" in notes
