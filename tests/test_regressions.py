@@ -69,7 +69,7 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def shorten(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(losses, "TIMESTEPS", 90)
+    patch.setattr(losses, "TIMESTEPS", 180)
 
 
 def off(found: dict[str, str]) -> set[str]:
@@ -258,8 +258,10 @@ def test_a_threshold_that_is_off(
 
 
 def test_a_level_that_is_never_solved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(learning, "TASK", "plain_copy(bits=1, average=2)")  # soon
-    monkeypatch.setattr(learning, "TIMESTEPS", 400)
+    monkeypatch.setattr(learning, "TASK", "plain_copy(bits=1, average=1)")  # its first level comes soon
+    monkeypatch.setattr(learning, "TEST", "plain_copy(bits=1, protocol='reset', start=2)")
+    monkeypatch.setattr(learning, "TIMESTEPS", 600)
+    monkeypatch.setattr(learning, "SEEDS", 4)
     base = fresh(tmp_path / "base.json", "levels", "learning/tbptt/solved")
     monkeypatch.setattr(Copying, "observe", lambda self, bits: None)
     code, found = figures("levels", "learning/tbptt/solved", baseline=base, folder=tmp_path)
