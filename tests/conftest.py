@@ -1,5 +1,10 @@
 from __future__ import annotations
 
+import os
+import platform
+import random
+import zlib
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -13,15 +18,57 @@ REGISTRY = Registry()
 D_IN, D_OUT = 3, 2
 
 
+SEED = "SEED_OF_TESTS"
+"""In the environment, where the workers of xdist find it: the seed of a run of the tests."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    said = f"draw what an earlier run drew (or ${SEED}); default: 0 where $CI is set, else at random"
+    parser.addoption("--seed-of-tests", type=int, metavar="N", help=said)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    given = config.getoption("--seed-of-tests")
+    if given is None:
+        afresh = 0 if os.environ.get("CI") else random.SystemRandom().randrange(10**6)
+        given = int(os.environ.get(SEED, afresh))
+    os.environ[SEED] = str(given)
+
+
+def pytest_report_header() -> list[str]:
+    from harness.measure.environment import describe
+
+    here = describe(torch.device("cpu"))
+    return [
+        f"torch {here['torch']}, Python {platform.python_version()}, {here['processor']}",
+        _seed_said(),
+    ]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if terminalreporter.stats.get("failed"):  # -q leaves out the header
+        terminalreporter.write_line(_seed_said())
+
+
+def _seed_said() -> str:
+    seed = os.environ[SEED]
+    return f"seed of the tests: {seed} (--seed-of-tests {seed} draws the same again)"
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes longest begins first, so that no core waits for it at the end."""
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
 
 
 @pytest.fixture(autouse=True)
-def _afresh() -> None:
+def _afresh(request: pytest.FixtureRequest) -> None:
+    """Weights and data drawn anew in every test, from the run's seed and the test's name."""
     torch.set_num_threads(1)
-    torch.manual_seed(torch.seed() % 2**31)  # weights and data are drawn afresh in every test
+    # the name, not the node's id: xdist adds the group to that
+    name = f"{request.node.path.name} {request.node.name}"
+    seed = zlib.crc32(f"{os.environ[SEED]} {name}".encode())
+    torch.manual_seed(seed)
+    random.seed(seed)
 
 
 @pytest.fixture

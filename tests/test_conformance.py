@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -39,9 +41,9 @@ def test_every_trainer_learns_something_on_every_task_with_every_model(
     trainer: str, task: str, model: str, registry: Registry
 ) -> None:
     sized = (
-        f"{model}(hidden=24)" if "hidden" in REGISTRY.entry("model", model).defaults() else model
+        f"{model}(hidden=16)" if "hidden" in REGISTRY.entry("model", model).defaults() else model
     )
-    spec = RunSpec(task=task, trainer=trainer, model=sized, batch=16, lr=1e-2, timesteps=600)
+    spec = RunSpec(task=task, trainer=trainer, model=sized, batch=16, lr=2e-2, timesteps=300)
     _, left_out = suiting([spec], registry)
     if left_out:
         pytest.skip(reason=left_out[0])
@@ -60,37 +62,43 @@ def test_every_trainer_solves_a_level_under_both_protocols(
 ) -> None:
     spec = RunSpec(
         task=f"{task}(bits=1, protocol={protocol!r})", trainer=trainer, model="lstm(hidden=16)",
-        batch=16, lr=1e-2, timesteps=2000,
+        batch=16, lr=2e-2, timesteps=2000,
     )  # fmt: skip
-    levels = [row["level_n"] for kind, row in Run(spec, registry).train() if kind == "curve"]
-    assert levels[-1] >= 1
-    assert levels == sorted(levels)
+    curve = (row for kind, row in Run(spec, registry).train() if kind == "curve")
+    assert any(row["level_n"] for row in curve)  # the first level ends it
 
 
-def _some(specs: list[RunSpec]) -> list[RunSpec]:
-    """The first eight of each task, of one seed."""
+def _some(specs: list[RunSpec]) -> Iterator[RunSpec]:
+    """Of three tasks and one seed every trainer's first call; where they are few, a second."""
     first = [spec for spec in specs if spec.seed == 0]
-    tasks = {spec.task for spec in first}
-    return [s for t in sorted(tasks) for s in [s for s in first if s.task == t][:8]]
+    for task in sorted({spec.task for spec in first})[:3]:
+        calls = defaultdict(list)
+        for spec in first:
+            if spec.task == task:
+                calls[spec.trainer.partition("(")[0]].append(spec)
+        for own in calls.values():
+            yield from own[: 1 if len(calls) > 3 else 2]
 
 
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    """Some runs of every task of every figure, cut to a handful of timesteps and to one seed."""
-    from dataclasses import replace
-
+    """Some runs of every task of every figure, of a small model and cut to a few timesteps."""
     store = Store(tmp_path_factory.mktemp("recorded"))
     store.create()
     specs = {
-        replace(spec, timesteps=min(spec.timesteps, 240), probe=spec.probe and 10)
+        replace(
+            spec, model="lstm(hidden=8)", timesteps=min(spec.timesteps, 120),
+            probe=spec.probe and 10,
+        )
         for name in REGISTRY.names("figure")
         for spec in _some(REGISTRY.make("figure", name).runs(REGISTRY))
-    }
+    }  # fmt: skip
     for spec in sorted(specs, key=str):
         assert record(spec, REGISTRY, store, lambda timesteps, word: None) == "complete"
     return store
 
 
+@pytest.mark.long
 @pytest.mark.xdist_group("figures")  # one worker makes the runs
 @pytest.mark.parametrize("name", REGISTRY.names("figure"))
 def test_every_figure_draws_from_recorded_runs(

@@ -25,6 +25,7 @@ from tests.conftest import (
     unrolled,
     window_gradients,
 )
+from tests.test_conformance import TRAINERS
 
 MODELS = ["lstm(hidden=5)", "lstm(hidden=4, layers=2)", "gru(hidden=5)", "rnn(hidden=5, layers=2)"]
 LENGTHS = [(7, 3), (6, 3), (5, 1), (4, 4)]  # (L, T): T dividing L, and not
@@ -116,6 +117,47 @@ def test_3_an_oracle_makes_it_bptt(model_name: str, L: int, T: int, method: str)
     full.carried = h
     (true,) = window_gradients(full, episode)
     torch.testing.assert_close(ours, true, rtol=1e-10, atol=1e-13)
+
+
+@pytest.mark.parametrize(("L", "T"), LENGTHS)
+@pytest.mark.parametrize(
+    "method",
+    ["sg(scale=0.7)", "dni(scale=0.7)", "dni(scale=0.7, discount=1.0)",
+     "dni(scale=0.7, discount=0.0)", "dni_aux(scale=0.7)", "dni_aux(scale=0.7, discount=0.2)"],
+)  # fmt: skip
+def test_3_at_scale_s_an_oracle_gives_s_of_what_truncation_misses(
+    L: int, T: int, method: str
+) -> None:
+    model = make_model()
+    episode = random_episode(L, fresh=False, dtype=F64)
+    h = carried_state(model, episode)
+    found = {}
+    for text in ("bptt", f"tbptt(T={T})", method):
+        trainer = make_trainer(text, model)
+        trainer.carried = h
+        if text == method:
+            trainer.T, trainer.synthesiser = T, Oracle(model, episode, T, h)
+        found[text] = torch.stack(window_gradients(trainer, episode)).sum(0)
+    full, cut, ours = found.values()
+    torch.testing.assert_close(ours, cut + 0.7 * (full - cut), rtol=1e-10, atol=1e-13)
+
+
+@pytest.mark.parametrize("text", [*TRAINERS, "dni(T=3, warmup=9)", "dni_aux(T=3, warmup=9)"])
+def test_a_fresh_episode_starts_at_zero_whatever_was_before(text: str) -> None:
+    trainer = make_trainer(text, make_model())
+    excite(trainer)
+    fresh, going_on = (random_episode(fresh=is_fresh, dtype=F64) for is_fresh in (True, False))
+    found = {}
+    for name, carried in (("nothing", None), ("zero", 0.0), ("something", 0.5)):
+        for kind, episode in (("fresh", fresh), ("going on", going_on)):
+            trainer.seen = 0
+            state = trainer.model.initial_state(episode.batch)
+            trainer.carried = None if carried is None else state + carried
+            found[kind, name] = torch.stack(window_gradients(trainer, episode))
+    for kind in ("fresh", "going on"):
+        assert torch.equal(found[kind, "zero"], found[kind, "nothing"])
+    assert torch.equal(found["fresh", "something"], found["fresh", "nothing"])
+    assert not torch.equal(found["going on", "something"], found["going on", "nothing"])
 
 
 @pytest.mark.parametrize("model_name", MODELS)

@@ -30,7 +30,7 @@ def available(name: str) -> torch.device:
 
 def describe(device: torch.device, plugins: Iterable[Path] = ()) -> dict[str, str | int | bool]:
     """Commit, torch, machine, threads, date, and the checksum of every plug-in."""
-    commit, dirty = _checkout(Path(__file__).resolve().parent.parent)
+    commit, dirty = _checkout(Path(__file__).resolve().parents[2])
     return {
         "commit": commit,
         "dirty": dirty,

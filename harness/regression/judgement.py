@@ -128,8 +128,13 @@ def _foreign(group: str, there: Made, here: Made) -> str:
     return ", ".join(
         f"with {key} {there.get(key, 'unknown')}, here {here[key]}"
         for key in keys
-        if there.get(key) != here[key]
+        if _release(there.get(key)) != _release(here[key])
     )
+
+
+def _release(value: str | int | bool | None) -> str:
+    """2.13.0 of 2.13.0+cpu: builds of one release count and compute alike on a processor."""
+    return str(value).partition("+")[0]
 
 
 def _percent(share: float) -> str:
