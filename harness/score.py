@@ -49,6 +49,23 @@ class Score:
         """Whether a value is better than another; NaN never is."""
         return value > than if self.higher else value < than
 
+    @property
+    def improvement(self) -> str:
+        """What a better method scores: fewer bits, a higher accuracy.
+
+        >>> bits("bits per character").improvement
+        'fewer bits'
+        """
+        name = self.name or self.column
+        if not self._words:  # the unit counts it
+            return f"{'more' if self.higher else 'fewer'} {name}"
+        return f"a {'higher' if self.higher else 'lower'} {name}"
+
+    @property
+    def side(self) -> Literal["above", "below"]:
+        """Where the difference of a better score to a worse one lies, seen from 0."""
+        return "above" if self.higher else "below"
+
     def reached(self, value: float, target: float) -> bool:
         """Whether a value is as good as the target; NaN never is."""
         return value >= target if self.higher else value <= target

@@ -14,7 +14,7 @@ import numpy as np
 class Interval:
     """A centre and its 95 % interval; NaN bounds where one value says nothing of the spread.
 
-    n: values, or pairs, that it is of
+    n: how many values, or pairs, it was computed from
     """
 
     centre: float
@@ -33,8 +33,8 @@ class Interval:
 def interval(values: Sequence[float]) -> Interval:
     """The median over seeds with its 95 % percentile-bootstrap interval.
 
-    With fewer than five values this is little more than their range, and says so by its width.
-    The resampling is seeded: the same values give the same interval.
+    With fewer than five values the interval is little more than their range. The resampling is
+    seeded: the same values give the same interval.
     """
     return _bootstrap(np.median, [v for v in values if v is not None and math.isfinite(v)])
 
@@ -43,8 +43,8 @@ def interval(values: Sequence[float]) -> Interval:
 class Paired:
     """The mean effect over pairs, or its ratio, with a 95 % interval.
 
-    p: two-sided, that an effect as large arises where the sign of every pair is a coin's: the
-       sign-flip permutation test, exact up to 13 pairs
+    p: two-sided: how often an effect as large arises if a coin is tossed for the sign of each
+       pair. This is the sign-flip permutation test, exact up to 13 pairs
     """
 
     effect: Interval
@@ -66,7 +66,7 @@ def ratio(pairs: Sequence[tuple[float, float]], null: float = 1.0) -> Paired:
 
 
 def ratio_of_medians(pairs: Sequence[tuple[float, float]]) -> Interval:
-    """median(a) / median(b) with its 95 % interval; whole pairs are resampled. b above 0."""
+    """median(a) / median(b) with its 95 % interval, resampled by pairs; every b above 0."""
 
     def statistic(a: Any, b: Any, axis: int = -1) -> Any:
         return np.median(a, axis=axis) / np.median(b, axis=axis)
@@ -75,7 +75,7 @@ def ratio_of_medians(pairs: Sequence[tuple[float, float]]) -> Interval:
 
 
 def holm(ps: Sequence[float]) -> list[float]:
-    """p-values adjusted for all tests of a family (Holm, 1979), in the order given."""
+    """The p-values of a family of tests, adjusted (Holm, 1979), in the order given."""
     adjusted, running = [0.0] * len(ps), 0.0
     for rank, i in enumerate(sorted(range(len(ps)), key=lambda i: ps[i])):
         running = max(running, min(1.0, (len(ps) - rank) * ps[i]))
@@ -101,7 +101,7 @@ def _bootstrap(statistic: Callable[..., Any], *samples: Sequence[float]) -> Inte
 
 
 def _sign_flip(values: Sequence[float]) -> float:
-    """1 where nothing can be said."""
+    """The p-value; 1 for fewer than two pairs, which say nothing."""
     if len(values) < 2:
         return 1.0
     from scipy.stats import permutation_test

@@ -57,14 +57,14 @@ class Task(ABC):
         return None
 
     def observe(self, bits: float) -> None:  # noqa: B027 - most tasks have no curriculum
-        """Hear the training loss of one episode, in `unit`; a curriculum may move on."""
+        """Take note of an episode's training loss, in `unit`; a curriculum may move on."""
 
     def progress(self) -> dict[str, int]:
-        """Return what has been reached, by column of the tidy table (a curriculum's level)."""
+        """Return how far a curriculum has got, by column of the tidy table."""
         return {}
 
     def provenance(self) -> dict[str, str]:
-        """Return what the data came from, by column of the tidy table."""
+        """Return where the data came from, by column of the tidy table."""
         return {}
 
     def state_dict(self) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure as Drawing
 from harness.analysis.pairs import by, name, task, tuned
 from harness.analysis.scoring import result
 from harness.figure import Figure
+from harness.names.call import Call
 from harness.registry import Registry
 from harness.spec import RunSpec
 from harness.statistics import interval
@@ -65,18 +66,17 @@ class Table1(Figure):
 
     def draw(self, records: Sequence[Record]) -> Drawing:
         done = tuned([r for r in records if r.status == "complete" and _shared.trained(r)])
-        rows = [(task(group[0]), group) for group in by(task, done).values()
-                if task(group[0]).partition(",")[0] in ROWS]  # fmt: skip
+        rows = [group for group in by(task, done).values() if _kind(group[0]) in ROWS]
         if not any(name(r) == "dni_aux" for r in done):
             raise LookupError("no completed runs of dni_aux to put into the table")
-        rows.sort(key=lambda row: list(ROWS).index(row[0].partition(",")[0]))
+        rows.sort(key=lambda group: list(ROWS).index(_kind(group[0])))
         columns = sum(len(Ts) for *_, Ts in GROUPS) + 3
         drawing = Drawing(figsize=(WIDTH * (columns + MARGIN), HEIGHT * (len(rows) + 1.8)))
         axes = drawing.add_axes((0, 0, 1, 1))
         axes.set(xlim=(-2 - MARGIN, columns - 2), ylim=(len(rows) + 0.4, -1.4))
         axes.axis("off")
-        for y, (where, group) in enumerate(rows):
-            _row(axes, y + 0.5, where, group)
+        for y, group in enumerate(rows):
+            _row(axes, y + 0.5, group)
         x = 0
         for _, said, Ts in (*GROUPS, ("bptt", "full", (None,))):
             axes.text(x + len(Ts) / 2, -0.65, said, ha="center", va="center", weight="bold")
@@ -104,9 +104,13 @@ class Table1(Figure):
         return drawing
 
 
-def _row(axes: Axes, y: float, where: str, group: Sequence[Record]) -> None:
-    kind, _, text = where.partition(", ")
-    row = ROWS[kind]
+def _kind(record: Record) -> str:
+    """The name of the task."""
+    return Call.parse(record.spec.task).name
+
+
+def _row(axes: Axes, y: float, group: Sequence[Record]) -> None:
+    row, text = ROWS[_kind(group[0])], group[0].header.get("corpus")
     label = row.said.replace("Characters", f"Text: {text}") if text else row.said
     axes.text(-1.9 - MARGIN, y, label, va="center", weight="bold")
     x = 0.5
@@ -122,7 +126,7 @@ def _row(axes: Axes, y: float, where: str, group: Sequence[Record]) -> None:
                 spread = f"{found.low:.{row.digits}f}–{found.high:.{row.digits}f}"
                 axes.text(x, y + 0.02, spread if found.n > 1 else "1 seed", ha="center",
                           va="center", fontsize=8.5)  # fmt: skip
-            if published is not None and text in ("", "ptb"):
+            if published is not None and text in (None, "ptb"):
                 axes.text(x, y + 0.28, f"{published:g}", ha="center", va="center", color="0.5",
                           style="italic", fontsize=9.5)  # fmt: skip
             x += 1

@@ -17,7 +17,7 @@ from harness.task import Task
 
 
 class Level(NamedTuple):
-    """What an episode of the curriculum holds: N symbols, shown again R times."""
+    """A level of the curriculum: N symbols, to be repeated R times."""
 
     n: int
     r: int = 1
@@ -29,7 +29,7 @@ class Level(NamedTuple):
 
 
 class Sequences(NamedTuple):
-    """Episodes side by side: x (L, B, d_in), y (L, B, d_out), scored (L, B), all float."""
+    """B episodes of one length: x (L, B, d_in), y (L, B, d_out), scored (L, B), all float."""
 
     x: Tensor
     y: Tensor
@@ -58,10 +58,10 @@ class Copying(Task):
                state zero at each start
     threshold: a level is solved when the mean error is below this many bits per output bit (the
                paper's 0.15: about 2 % of the bits wrong if the network is as sure as it should be)
-    average:   K, the episodes' worth of timesteps over which that mean is taken, the same for
-               every T; what a row was still asked of the level before does not count. 10 episodes
-               of 32 rows are over a thousand output bits even at N = 1, so that a level is not
-               passed by luck, and few enough that a level costs a hundred timesteps, not thousands
+    average:   K, over how many episodes' worth of timesteps that mean is taken, the same for every
+               T; timesteps of the level before do not count. 10 episodes of 32 rows are over a
+               thousand output bits even at N = 1, so that no level is passed by luck, and few
+               enough that a level costs a hundred timesteps, not thousands
     start:     N of the first level
     """
 
@@ -107,10 +107,10 @@ class Copying(Task):
                 yield self._stretch(batch, rng, multiple)
 
     def _stretch(self, batch: int, rng: torch.Generator, multiple: int) -> Episode:
-        """Cut one episode's length, rounded up to whole windows, off the head of every queue.
+        """Take one episode's length, rounded up to whole windows, from the head of every queue.
 
-        The queues grow by one episode in every row at a time: what they hold does not depend on
-        how it is cut, so that trainers of any T see the same data.
+        The queues grow by one episode per row at a time. What they hold does not depend on how
+        they are cut, so trainers of any T see the same data.
         """
         if self.level not in self._periods:
             self._periods[self.level] = len(self.present(self.level, 0, rng).scored)
@@ -206,9 +206,9 @@ def _episode(
 
 
 def _grown(queue: Sequences, capacity: int) -> Sequences:
-    """The queue with room for `capacity` timesteps, silent where nothing stands yet.
+    """The queue with room for `capacity` timesteps; new room is silent.
 
-    If it must grow, then to four times that: a queue is copied once in many episodes.
+    It grows to four times what is needed, so that it is copied only once in many episodes.
     """
     if len(queue.scored) >= capacity:
         return queue

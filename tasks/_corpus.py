@@ -36,7 +36,7 @@ class Corpus:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A corpus by name: its files' URLs and checksums, and how to read them."""
+    """Where a named corpus comes from: URLs and checksums of its files, and how to read them."""
 
     files: dict[str, tuple[str, str]]  # file name -> (URL, sha256)
     read: Callable[[list[Path]], list[str]]  # -> one text to split, or train, validation, test
@@ -128,7 +128,7 @@ def load(name: str) -> Corpus:
 
 
 def _fetched(name: str, file: str) -> Path:
-    """A file of a named corpus: from the folder in SGBENCH_DATA, else downloaded into a cache."""
+    """The path of a named corpus's file: in the SGBENCH_DATA folder, or downloaded to a cache."""
     url, sha256 = SOURCES[name].files[file]
     if folder := os.environ.get("SGBENCH_DATA"):
         for path in (Path(folder, name, file), Path(folder, file)):

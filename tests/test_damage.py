@@ -24,6 +24,7 @@ from harness.registry import Registry
 from harness.runs import checkpoint
 from harness.runs.record import record
 from harness.runs.run import Run
+from harness.score import T_TASK, Score, bits
 from harness.spec import RunSpec
 from harness.store import Record, RecordingError, Store, Writer
 from tests.conftest import REGISTRY
@@ -48,7 +49,15 @@ def text(name: str) -> bytes:
     return gzip.decompress((RECORDED / folder / "runs" / f"{run}.jsonl.gz").read_bytes())
 
 
+def scored(data: bytes, score: Score) -> bytes:
+    """A record whose header says what the task is scored by, as later ones do."""
+    header, _, rest = data.partition(b"\n")
+    return json.dumps({**json.loads(header), "score": asdict(score)}).encode() + b"\n" + rest
+
+
 WHOLE = {name.partition("/")[2]: text(name) for name in PICKED}
+WHOLE[VICTIM] = scored(WHOLE[VICTIM], T_TASK)
+WHOLE["2820d20c394b8b88"] = scored(WHOLE["2820d20c394b8b88"], bits("bits per character"))
 
 
 def lay(folder: Path, records: dict[str, bytes] = WHOLE) -> Store:
@@ -173,9 +182,8 @@ DAMAGES = {
     "an endless number": Damage(put(CURVE, bits=float("inf")), "holds bits=inf"),
     "no number in the curve": Damage(put(CURVE, bits=float("nan")), "holds bits=nan"),
     "no number, then numbers": Damage(put(SCORE, bits=float("nan")), "holds bits=nan"),
-    "a column less than the rest": Damage(
-        without(CURVE, "level_n", "level_r", "t_task"), "has other columns than the rest"
-    ),
+    "no level": Damage(without(CURVE, "level_n", "level_r", "t_task"), "lacks 't_task'"),
+    "a column more than the rest": Damage(put(CURVE, extra=1), "has other columns than the rest"),
     "half of a level": Damage(without(CURVE, "level_r"), "lacks 'level_r'"),
     "a list in a probe": Damage(put(PROBE, cosine=[0.5]), r"holds cosine=\[0.5\]"),
     "text in a list": Damage(put(PROBE, reach=[1.0, "0.5"]), r"holds reach=\[1.0, '0.5'\]"),
@@ -210,6 +218,13 @@ DAMAGES = {
                                   "line 1 holds no spec that can be read", None),
     "another seed": Damage(lambda found: found[0]["spec"].update(seed=77),
                            r"line 1 is of the run \w{16}, which is not the file's name", None),
+    "a score that is none": Damage(put(HEADER, score={"column": "t_task"}),
+                                   "line 1 holds score=", None),
+    "a score that no row has": Damage(
+        put(HEADER, score=asdict(Score(column="accuracy", unit="%", higher=True))),
+        "lacks 'accuracy'",
+    ),
+    "time that runs back": Damage(put(CURVE, seconds=0.001), "is out of order"),
     "threads that are text": Damage(put(HEADER, threads="one"), "line 1 holds threads='one'", None),
 }  # fmt: skip
 
@@ -314,8 +329,8 @@ SOUND: dict[str, tuple[Change, str | None]] = {
     "weights past saving": (
         lambda found: found.__setitem__(
             slice(LAST(found) - 1, None),
-            [{**found[SCORE(found)], "timesteps": 9_000, "bits": float("nan")},
-             {**found[PROBE(found)], "timesteps": 9_000, "reach": [1.0, float("inf")]},
+            [{**found[nth("validation", -1)(found)], "timesteps": 9_000, "bits": float("nan")},
+             {**found[nth("probe", -1)(found)], "timesteps": 9_000, "reach": [1.0, float("inf")]},
              {**found[END(found)], "status": "diverged"}],
         ), "diverged",
     ),
@@ -553,4 +568,8 @@ def test_whatever_happens_to_a_record_the_others_are_read(
     assert all("\n" not in line for line in said)
     others = {each.spec.id: values(each) for each in records if each.spec.id != victim}
     assert others == {name: known for name, known in sound.items() if name != victim}
-    use(records, drawn=FUZZED > 150)
+    damaged = [record for record in records if record.spec.id == victim]
+    if any(record.finished and values(record) != sound[victim] for record in damaged):
+        use(records, drawn=FUZZED > 150)
+    table(damaged)
+    comparison(damaged)

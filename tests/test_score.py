@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import asdict
 from pathlib import Path
 
 import pandas as pd
@@ -13,6 +14,7 @@ import torch
 from harness.__main__ import main
 from harness.analysis import scoring
 from harness.analysis.comparison import sections
+from harness.analysis.verdict import judged
 from harness.registry import Registry
 from harness.runs.evaluate import evaluate
 from harness.runs.run import Run
@@ -111,6 +113,36 @@ def test_a_task_that_does_not_grade_its_score_says_so(monkeypatch: pytest.Monkey
     monkeypatch.setattr(type(run.task), "grade", lambda *_: None)
     with pytest.raises(TypeError, match="the score is accuracy: grade"):
         evaluate(run.model, run.task, run.task.validation(8))
+
+
+def graded(trainer: str, seed: int, accuracy: float) -> Record:
+    record = Record(RunSpec(task="recall", trainer=trainer, seed=seed), {"unit": "bits per answer"})
+    record.header["score"] = asdict(ACCURACY)
+    record.curve = [{"timesteps": 10, "updates": 1, "seconds": 1.0, "flops": 1, "bits": 1.0}]
+    record.validation = [{**record.curve[0], "accuracy": accuracy}]
+    record.end = {"status": "complete", "test_accuracy": accuracy, "peak_memory_bytes": 1,
+                  "test_bits": 1 / accuracy}  # fmt: skip
+    return record
+
+
+@pytest.mark.parametrize(("ours", "verdict"), [(0.9, "supported"), (0.2, "contradicted")])
+@pytest.mark.parametrize(("claim", "other"), [("bootstrapping", "sg"), ("dependency", "tbptt")])
+def test_a_claim_follows_the_direction_of_the_score(
+    claim: str, other: str, ours: float, verdict: str, registry: Registry
+) -> None:
+    records = [graded(f"{other}(T=2)", seed, 0.5 + seed / 100) for seed in range(8)]
+    records += [graded("dni(T=2)", seed, ours + seed / 200) for seed in range(8)]
+    _, line, *_ = judged(registry.make("claim", claim), records)
+    assert line.split()[0] == verdict
+    assert f"dni scores a higher accuracy than {other} at equal T" in line
+
+
+def test_headroom_is_what_the_best_longer_window_gains(registry: Registry) -> None:
+    records = [graded(f"tbptt(T={T})", seed, {2: 0.5, 4: 0.75, 8: 0.25}[T]) for seed in range(6)
+               for T in (2, 4, 8)]  # fmt: skip
+    records += [graded("dni(T=2)", seed, 0.6) for seed in range(6)]
+    said = "\n".join(judged(registry.make("claim", "dependency"), records))
+    assert "headroom at this budget: 0.2500 [0.2500, 0.2500] accuracy, to tbptt(T=4)" in said
 
 
 def test_an_accuracy_is_recorded_and_judged_by_its_direction(folder: Path) -> None:

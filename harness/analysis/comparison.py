@@ -45,7 +45,7 @@ class Line(NamedTuple):
 class Section:
     """The trainers of one setting side by side.
 
-    said:    the setting, and where a run completed what is scored and which target is meant
+    said:    the setting; then, if any run completed, the score and the target
     records: every run of the setting, whatever its status
     score, target: None where nothing completed
     lines:   by trainer
@@ -69,7 +69,7 @@ def comparison(records: Sequence[Record]) -> str:
 
 
 def sections(records: Sequence[Record]) -> list[Section]:
-    """The tables of comparison(), to be shown in other ways."""
+    """The tables of comparison() as data, for a report to show."""
     trained = [record for record in distinct(records) if record.spec.timesteps > 1]
     return [_section(group) for group in by(setting, trained or records).values()]
 

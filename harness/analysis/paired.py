@@ -26,7 +26,7 @@ COSTS = (
 """Columns of the tidy table, their divisors and names."""
 
 TO_TARGET = COSTS[:3]
-"""What a run took until it was at the target; what it held for the backward pass on the way."""
+"""Also measured from the start of a run to the point at which it reached the target."""
 
 HEADER = ("", "A", "B", "A − B", "A / B", "p", "pairs")
 
@@ -35,7 +35,7 @@ Chosen = Callable[[Record], bool]
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """What was measured, over pairs; a pair without a value on one side is not among them.
+    """One quantity over the pairs that have a value on both sides.
 
     a, b:    medians
     digits:  to print
@@ -81,10 +81,10 @@ def contrasts(
     theirs: Chosen,
     same: Callable[[Record], object] = lambda record: None,
 ) -> list[Contrast]:
-    """A beside B in every setting that both have a completed run of, by seed.
+    """Compare A with B, seed by seed, in every setting in which both completed runs.
 
-    The target is what the weaker of both reaches in its median seed, as in the table of a suite.
-    Runs that did not complete, and those without a partner, are counted and left out.
+    The target is what the weaker of the two reaches in its median seed, as in a suite's table.
+    Runs that did not complete, and runs without a partner, are counted and left out.
     ValueError where no two runs can be compared.
     """
     asked = [record for record in records if ours(record) or theirs(record)]

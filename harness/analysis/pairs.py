@@ -11,7 +11,7 @@ from typing import Literal, TypeVar
 
 from harness.analysis.scoring import result, score
 from harness.names.call import Call
-from harness.score import T_TASK
+from harness.score import T_TASK, Score
 from harness.store import Record
 
 Pair = tuple[Record, Record]
@@ -128,9 +128,9 @@ def pairs(
     theirs: Callable[[Record], bool],
     same: Callable[[Record], object],
 ) -> list[Pair]:
-    """Each of our records beside the one of theirs of equal setting, seed and `same`.
+    """Pair each of our records with the one of theirs that has the same setting, seed and `same`.
 
-    ValueError where there are two: what is compared would hang on their order.
+    ValueError if there are two such records: the result would depend on their order.
     """
     listed = list(records)
     other: dict[object, Record] = {}
@@ -154,7 +154,7 @@ def units(
     values: Callable[[Record, Record], tuple[float, float]],
     mean: Literal["geometric", "arithmetic"],
 ) -> list[tuple[float, float]]:
-    """One pair of values a setting and seed: runs of one seed at several T are no new evidence."""
+    """One pair of values per setting and seed: several T of one seed are no new evidence."""
     average = geometric_mean if mean == "geometric" else fmean
     grouped: dict[tuple[object, int], list[tuple[float, float]]] = {}
     for a, b in beside:
@@ -178,6 +178,16 @@ def span(record: Record, seconds: float = math.inf) -> int:
     return max(solved[-1], NONE_SOLVED) if solved else NONE_SOLVED
 
 
-def bits(record: Record) -> float | None:
-    """The result of a run that is scored by its bits; None where it is not."""
-    return result(record) if score(record).column == "bits" else None
+def by_score(records: Iterable[Record]) -> list[tuple[Score, list[Record]]]:
+    """The runs that completed with a result on a task without levels, by what scores them."""
+    scored = [
+        r for r in records
+        if r.status == "complete" and not levelled(r) and result(r) is not None
+    ]  # fmt: skip
+    groups = by(lambda r: (score(r).column, score(r).unit), scored)
+    return [(score(group[0]), group) for group in groups.values()]
+
+
+def results(a: Record, b: Record) -> tuple[float, float]:
+    """The results of a pair of scored runs."""
+    return result(a) or 0.0, result(b) or 0.0

@@ -57,9 +57,16 @@ def _profiles(
             methods.setdefault(name(runs[0]), []).append(runs)
         problems += _problems(methods, column)
     return {
-        method: [each.get(method, math.nan) / min(each.values()) for each in problems]
+        method: [_ratio(each.get(method, math.nan), min(each.values())) for each in problems]
         for method in (ordered(name(r) for r in listed) if problems else ())
     }
+
+
+def _ratio(cost: float, best: float) -> float:
+    """A method may hold no activations at all: only another such is as good then."""
+    if best == 0 and not math.isnan(cost):
+        return math.inf if cost else 1.0
+    return cost / best if best else math.nan
 
 
 def _problems(methods: Mapping[str, list[list[Record]]], column: str) -> list[dict[str, float]]:

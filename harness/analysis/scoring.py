@@ -74,7 +74,8 @@ def target(groups: Sequence[Sequence[Record]]) -> float:
     """
     found = [[v for record in group if (v := attained(record)) is not None] for group in groups]
     by = next(score(record) for group in groups for record in group)
-    weakest = by.worst(median(values) for values in found if values)
+    medians = [median(values) for values in found if values]
+    weakest = by.worst(medians) if medians else by.nothing
     return weakest if by.least is None else by.best((weakest, by.least))
 
 

@@ -29,7 +29,7 @@ COLUMNS = (
 
 
 def distinct(records: Sequence[Record]) -> list[Record]:
-    """One record, the most probed, of runs that differ in their probes alone."""
+    """The records, but of runs that differ only in their probes the most probed one alone."""
     found: dict[RunSpec, Record] = {}
     for record in sorted(records, key=lambda record: -len(record.probes)):
         found.setdefault(replace(record.spec, probe=0), record)

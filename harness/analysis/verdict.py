@@ -13,7 +13,7 @@ from harness.store import Record
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """A finding decided: what is printed of it, cell by cell."""
+    """A decided finding, as the cells that are printed."""
 
     verdict: str
     effect: str
@@ -53,7 +53,7 @@ def heading(claim: Claim, records: Sequence[Record]) -> str:
 
 
 def unrecorded(claim: Claim) -> str:
-    """What is said of a claim whose runs are not there."""
+    """The line for a claim that has no recorded runs."""
     return f"undecided: no runs recorded; `sgbench suite {claim.suite}` makes them"
 
 
@@ -63,7 +63,7 @@ def judged(claim: Claim, records: Sequence[Record]) -> list[str]:
 
 
 def printed(claim: Claim, heading: str, found: Sequence[Ruling]) -> list[str]:
-    """The lines of a claim that was decided."""
+    """The lines of a decided claim."""
     if not found:
         return [heading, f"    {unrecorded(claim)}"]
     rows = aligned([(r.verdict, r.effect, r.p, r.pairs) for r in found], left=4)

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.analysis.pairs import bits, levelled, of, pairs, span, tuned, units, where
+from harness.analysis.pairs import (
+    by_score,
+    levelled,
+    of,
+    pairs,
+    results,
+    span,
+    tuned,
+    units,
+    where,
+)
 from harness.claim import Claim, Finding
 from harness.statistics import difference, ratio
 from harness.store import Record
@@ -30,21 +40,15 @@ class Bootstrapping(Claim):
                     null=1, if_true="above",
                 )
             )  # fmt: skip
-        scored = [
-            pair
-            for pair in beside
-            if not levelled(pair[0])
-            and all(r.status == "complete" and bits(r) is not None for r in pair)
-        ]
-        if scored:
-            found.append(
-                Finding(
-                    says="dni scores fewer bits than sg at equal T",
-                    where=where(a for a, _ in scored),
-                    paired=difference(
-                        units(scored, lambda a, b: (bits(a) or 0, bits(b) or 0), "arithmetic")
-                    ),
-                    null=0, unit="bits", if_true="below", digits=4,
-                )
-            )  # fmt: skip
+        for score, group in by_score(tuned(records)):
+            scored = pairs(group, of("dni"), of("sg"), lambda r: r.spec.T)
+            if scored:
+                found.append(
+                    Finding(
+                        says=f"dni scores {score.improvement} than sg at equal T",
+                        where=where(a for a, _ in scored),
+                        paired=difference(units(scored, results, "arithmetic")),
+                        null=0, unit=score.column, if_true=score.side, digits=4,
+                    )
+                )  # fmt: skip
         return found

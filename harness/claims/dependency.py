@@ -8,12 +8,13 @@ from statistics import median
 from harness.analysis.pairs import (
     NONE_SOLVED,
     Pair,
-    bits,
     by,
+    by_score,
     levelled,
     name,
     of,
     pairs,
+    results,
     setting,
     span,
     task,
@@ -22,6 +23,7 @@ from harness.analysis.pairs import (
     where,
 )
 from harness.claim import Claim, Finding
+from harness.score import Score
 from harness.statistics import Paired, difference, ratio, ratio_of_medians
 from harness.store import Record
 
@@ -41,7 +43,6 @@ class Dependency(Claim):
     def findings(self, records: Sequence[Record]) -> list[Finding]:
         listed = [r for r in tuned(records) if name(r) in ("tbptt", "dni", "bptt")]
         copying = [r for r in listed if levelled(r)]
-        texts = [r for r in listed if not levelled(r) and r.status == "complete"]
         beside = _beside(copying)
         found = [
             *(_longer("equal T", T, group, _spans, _levels(group)) for T, group in _by_T(beside)),
@@ -57,7 +58,7 @@ class Dependency(Claim):
                     (_offered(copying),),
                 )
             )  # fmt: skip
-        return [*found, *_texts(texts)]
+        return [*found, *(f for by, group in by_score(listed) for f in _scored(by, group))]
 
 
 def _finding(at: str, where: str, paired: Paired, details: Sequence[str] = ()) -> Finding:
@@ -178,33 +179,31 @@ def _symbols(record: Record) -> float:
     return float(record.curve[-1]["level_n"]) if record.status == "complete" else 0.0
 
 
-def _texts(records: Sequence[Record]) -> list[Finding]:
-    scored = [r for r in records if bits(r) is not None]
+def _scored(score: Score, records: Sequence[Record]) -> list[Finding]:
     return [
         Finding(
-            says="dni scores fewer bits than tbptt at equal T",
+            says=f"dni scores {score.improvement} than tbptt at equal T",
             where=f"{where(a for a, _ in group)}, T={T}",
-            paired=difference(units(group, _bits, "arithmetic")),
-            null=0, unit="bits", if_true="below", digits=4, details=(_headroom(scored, T),),
+            paired=difference(units(group, results, "arithmetic")),
+            null=0, unit=score.column, if_true=score.side, digits=4,
+            details=(_headroom(score, records, T),),
         )
-        for T, group in _by_T(_beside(scored))
+        for T, group in _by_T(_beside(records))
     ]  # fmt: skip
 
 
-def _bits(a: Record, b: Record) -> tuple[float, float]:
-    return bits(a) or 0.0, bits(b) or 0.0
-
-
-def _headroom(records: Sequence[Record], T: int) -> str:
+def _headroom(score: Score, records: Sequence[Record], T: int) -> str:
     """What is left to gain from beyond the cut: by how much the best longer window is better."""
     gains = []
     for longer in sorted({r.spec.T or 0 for r in records if name(r) == "tbptt"}):
-        beside = pairs(records, of("tbptt", T=T), of("tbptt", T=longer), lambda r: None)
+        ours, theirs = (T, longer) if not score.higher else (longer, T)
+        beside = pairs(records, of("tbptt", T=ours), of("tbptt", T=theirs), lambda r: None)
         if longer > T and beside:
-            gains.append((difference(units(beside, _bits, "arithmetic")).effect, longer))
+            gains.append((difference(units(beside, results, "arithmetic")).effect, longer))
     gain, longer = max(gains, key=lambda each: each[0].centre, default=(None, 0))
     if gain is None:
         return "headroom unknown: no longer window was run"
     if gain.centre <= 0:
-        return "no headroom at this budget: no longer window scores fewer bits"
-    return f"headroom at this budget: {gain.said(4)} bits, to tbptt(T={longer}), {gain.n} pairs"
+        return f"no headroom at this budget: no longer window scores {score.improvement}"
+    said = f"{gain.said(4)} {score.column}"
+    return f"headroom at this budget: {said}, to tbptt(T={longer}), {gain.n} pairs"

@@ -84,6 +84,7 @@ class _Attempt:
         self.record = record
         self._found = found
         self._wrong: list[str] = []
+        self._score: Row = {"rows": "validation", **record.header.get("score", {})}
         self._reached = 0  # timesteps of the last validation, whatever it gave
         self._lines = range(begun + 1, len(found.kinds))
         self._diverged: set[int] = set()
@@ -113,20 +114,23 @@ class _Attempt:
             elif kind and (wrong := schema.flaw(kind, [found.rows[i]])):
                 found.damage[i] = wrong
         for kind, group in groups.items():
-            if group and schema.flaw(kind, [found.rows[i] for i in group]):
-                self._check_each(kind, group)
+            scored = self._score.get("column", "") if kind == self._score.get("rows") else ""
+            if group and schema.flaw(kind, [found.rows[i] for i in group], scored):
+                self._check_each(kind, group, scored)
 
-    def _check_each(self, kind: str, group: Iterable[int]) -> None:
+    def _check_each(self, kind: str, group: Iterable[int], scored: str) -> None:
         found = self._found
         columns = Counter(tuple(found.rows[i]) for i in group).most_common(1)[0][0]
         past: list[int] = []
         for i in group:
             row = found.rows[i]
             if tuple(row) != columns:
-                found.damage[i] = schema.flaw(kind, [row]) or "has other columns than the rest"
-            elif schema.diverged(kind, row):
+                found.damage[i] = (
+                    schema.flaw(kind, [row], scored) or "has other columns than the rest"
+                )
+            elif schema.diverged(kind, row, scored):
                 past.append(i)
-            elif wrong := schema.flaw(kind, [row]):
+            elif wrong := schema.flaw(kind, [row], scored):
                 found.damage[i] = wrong
             else:  # no weights come back from that: what seemed so was damage
                 found.damage |= {j: schema.flaw(kind, [found.rows[j]]) for j in past}
@@ -158,7 +162,7 @@ class _Attempt:
             self._lose(f"line {i + 1} follows the end of the run")
         else:
             rows: list[Row] = getattr(record, ALONG[kind])
-            if rows and row["timesteps"] <= rows[-1]["timesteps"]:
+            if rows and not _follows(row, rows[-1]):
                 self._lose(f"line {i + 1} is out of order")
                 return
             if kind == "validation":
@@ -189,10 +193,21 @@ class _Attempt:
         if self._found.note:
             self._lose(self._found.note, lost=self._found.lost)
         if record.status == "complete" and not self._wrong:
-            levelled = bool(record.curve) and "t_task" in record.curve[-1]
+            by_level = bool(record.curve) and "t_task" in record.curve[-1]
+            on_curve = by_level or self._score["rows"] == "curve"
             reached = record.curve[-1]["timesteps"] if record.curve else 0
             for said, last in (("curve", reached), ("validation", self._reached)):
-                if last < budget and (said == "curve" or not levelled):
+                if last < budget and (said == "curve" or not on_curve):
                     self._lose(f"its {said} ends at {last:,} of {budget:,} timesteps")
         if record.sound < math.inf and record.status in FINISHED:
             record.end = {**record.end, "status": "damaged", "error": self._wrong[0]}
+
+
+def _follows(row: Row, last: Row) -> bool:
+    """Whether a row can come after another of its kind: time goes on, and nothing is untaken."""
+    return bool(
+        row["timesteps"] > last["timesteps"]
+        and row["updates"] >= last["updates"]
+        and row["seconds"] >= last["seconds"]
+        and row["flops"] >= last["flops"]
+    )

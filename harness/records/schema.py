@@ -81,6 +81,20 @@ def _options(values: Sequence[Any]) -> bool:
     return _only(dict)(values) and all(_only(dict)([*value.values(), {}]) for value in values)
 
 
+def _score(values: Sequence[Any]) -> bool:
+    """What a task is scored by, as `harness.score` has it."""
+    return _only(dict)(values) and all(
+        _text([value.get(name) for name in ("column", "unit")])
+        and _text([value.get(name, "") for name in ("name", "said")])
+        and type(value.get("higher")) is bool
+        and value.get("rows", "validation") in ("curve", "validation")
+        and _count(0)([value.get("digits", 0)])
+        and value.get("digits", 0) < 20
+        and _maybe(_number)([value.get("least")])
+        for value in values
+    )
+
+
 def _anything(values: Sequence[Any]) -> bool:
     return True
 
@@ -99,8 +113,8 @@ _BEYOND = {
 KINDS: dict[str, tuple[dict[str, Rule], dict[str, Rule], Rule]] = {
     "run": (
         {"spec": _only(dict)},
-        {**_MADE, "options": _options, "unit": _text, "parameters": _count(0), "id": _text,
-         "corpus": _text, "corpus_sha256": _text, "convention": _text},
+        {**_MADE, "id": _text, "options": _options, "unit": _text, "score": _score,
+         "parameters": _count(0), "corpus": _text, "corpus_sha256": _text, "convention": _text},
         _anything,
     ),
     "curve": ({**_TRAINED, "flops": _count(0), "bits": _maybe(_number)}, _LEVELS, _maybe(_number)),
@@ -135,21 +149,25 @@ BEGUN = ("options", "unit", "processor", "threads")
 """What the header of a run has as soon as it has a date: the run began."""
 
 
-def flaw(kind: str, rows: Sequence[Row]) -> str:
+def flaw(kind: str, rows: Sequence[Row], scored: str = "") -> str:
     """What is wrong with rows of one kind, as the end of a sentence; empty where nothing is.
 
     They are judged together, which is quick; where something is wrong, each alone says what.
+
+    scored: a column that they have besides
     """
     if kind not in KINDS:
         return f"is of no known kind: {said(kind)}"
     needed, known, further = KINDS[kind]
     first = rows[0]
-    if lacking := _lacking(kind, first, needed):
+    if lacking := _lacking(kind, first, (*needed, *filter(None, [scored]))):
         return f"lacks {lacking!r}"
     if len(rows) > 1 and len(set(map(tuple, rows))) > 1:
         return "has other columns than the rest"
     for name, values in zip(first, zip(*map(dict.values, rows), strict=True), strict=True):
         rule = needed.get(name) or known.get(name) or further
+        if kind == "end" and name.startswith("test_"):
+            rule = _maybe(_number)
         if not rule(values):
             return f"holds {name}={said(values[0])}"
     if kind == "probe" and any(len({len(row[n]) for n in g}) > 1 for row in rows for g in ALIKE):
@@ -176,7 +194,7 @@ def _missing(row: Row, names: Iterable[str]) -> str:
     return next((name for name in names if name not in row), "")
 
 
-def diverged(kind: str, row: Row) -> bool:
+def diverged(kind: str, row: Row, scored: str = "") -> bool:
     """Whether all that is wrong with a row is numbers that are none.
 
     So writes a run whose weights are past saving, in what it measures of them.
@@ -184,7 +202,7 @@ def diverged(kind: str, row: Row) -> bool:
     if kind not in ("validation", "probe"):
         return False
     finite = {name: _finite(value) for name, value in row.items()}
-    return finite != row and not flaw(kind, [finite])
+    return finite != row and not flaw(kind, [finite], scored)
 
 
 def _finite(value: Any) -> Any:

@@ -8,6 +8,7 @@ from statistics import median
 
 from harness.regression.baseline import Baseline, Made, Recorded
 from harness.regression.reading import Reading
+from harness.score import bits
 from harness.statistics import difference, interval
 
 
@@ -21,7 +22,7 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Judgement:
     """One figure judged."""
 
     reading: Reading
@@ -30,11 +31,14 @@ class Finding:
     recorded: Recorded | None = None
 
 
+LEARNED = {"bits": bits("bits per output bit")}
+"""Scores among what is learned, by the end of a figure's name."""
+
 SILENT = 0.01
 """Bits under which a loss is compared as if it were this: nothing may have been asked."""
 
 
-def judge(reading: Reading, baseline: Baseline, here: Made) -> Finding:
+def judge(reading: Reading, baseline: Baseline, here: Made) -> Judgement:
     """The finding on one figure.
 
     A figure that is off is no regression where it was recorded with another torch or on another
@@ -42,23 +46,23 @@ def judge(reading: Reading, baseline: Baseline, here: Made) -> Finding:
     """
     recorded = baseline.figures.get(reading.name)
     if reading.error:
-        return Finding(reading, Status.REGRESSION, f"raised {reading.error}", recorded)
+        return Judgement(reading, Status.REGRESSION, f"raised {reading.error}", recorded)
     if recorded is None:
-        return Finding(reading, Status.UNTOLD, "not in the baseline")
+        return Judgement(reading, Status.UNTOLD, "not in the baseline")
     ours, theirs = len(reading.values), len(recorded.values)
     if not ours:
-        return Finding(
+        return Judgement(
             reading, Status.UNTOLD, "no timing: tbptt raised, or the machine is too busy", recorded
         )
     if not theirs or (ours != theirs and reading.group != "speed"):
         said = f"{ours} values, {theirs} in the baseline"
-        return Finding(reading, Status.UNTOLD, said, recorded)
+        return Judgement(reading, Status.UNTOLD, said, recorded)
     rule = {"learning": _paired, "speed": _ratio}.get(reading.group, _exact)
     status, said = rule(reading, recorded)
     foreign = _foreign(reading.group, baseline.made.get(reading.group, {}), here)
     if status is Status.REGRESSION and foreign:
         status, said = Status.UNTOLD, f"{said}; but recorded {foreign}"
-    return Finding(reading, status, said, recorded)
+    return Judgement(reading, status, said, recorded)
 
 
 def _exact(reading: Reading, recorded: Recorded) -> tuple[Status, str]:
@@ -82,20 +86,22 @@ def _exact(reading: Reading, recorded: Recorded) -> tuple[Status, str]:
 
 
 def _paired(reading: Reading, recorded: Recorded) -> tuple[Status, str]:
-    """The mean difference over seeds: fewer bits are better; a level's time is to stay."""
-    unit = "bits" if reading.name.endswith("/bits") else "timesteps"
-    digits = 3 if unit == "bits" else 0
+    """The mean difference over seeds: a score may get better; a level's time is to stay."""
+    score = LEARNED.get(reading.name.rpartition("/")[2])
+    unit, digits = (score.column, score.digits) if score else ("timesteps", 0)
     found = difference(list(zip(reading.values, recorded.values, strict=True))).effect
     limit = recorded.threshold
     said = (
         f"median {median(reading.values):.{digits}f} against {median(recorded.values):.{digits}f}; "
         f"difference {found.said(digits)} {unit}, {found.n} pairs; {limit:g} allowed"
     )
-    if found.low > limit:
+    # how much worse: the difference, turned round where more is better
+    low, high = (-found.high, -found.low) if score and score.higher else (found.low, found.high)
+    if low > limit:
         return Status.REGRESSION, said
-    if found.high < -limit:
-        return (Status.BETTER if unit == "bits" else Status.REGRESSION), said
-    inside = found.high <= limit and (unit == "bits" or found.low >= -limit)
+    if high < -limit:
+        return (Status.BETTER if score else Status.REGRESSION), said
+    inside = high <= limit and (score is not None or low >= -limit)
     return (Status.FINE if inside else Status.UNTOLD), said
 
 

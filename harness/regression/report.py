@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from xml.etree import ElementTree
 
 from harness.regression.baseline import Made
-from harness.regression.judgement import Finding, Status
+from harness.regression.judgement import Judgement, Status
 
 CODES = {Status.FINE: 0, Status.BETTER: 0, Status.REGRESSION: 1, Status.UNTOLD: 2}
 
@@ -22,7 +22,7 @@ class Report:
     seconds: by group, what measuring took
     """
 
-    findings: Sequence[Finding]
+    findings: Sequence[Judgement]
     here: Made
     seconds: dict[str, float]
 
@@ -99,7 +99,7 @@ class Report:
         return ElementTree.tostring(root, encoding="unicode", xml_declaration=True)
 
 
-def _counted(findings: Sequence[Finding]) -> str:
+def _counted(findings: Sequence[Judgement]) -> str:
     counts = {s: sum(each.status is s for each in findings) for s in Status}
     said = [f"{count} {status}" for status, count in counts.items() if count]
     return f"{len(findings)} figures: {', '.join(said) or 'none'}"

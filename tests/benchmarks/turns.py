@@ -20,7 +20,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-JAX = {"JAX, scan": False, "JAX, unrolled": True} if find_spec("jax") else {}
+from harness.analysis.look import SPARES
+
+JAX_WAYS = {"JAX, scan": False, "JAX, unrolled": True}
+JAX = JAX_WAYS if find_spec("jax") else {}
 """A loop over the window, and the window in one piece."""
 SECONDS = 0.15
 Key = tuple[str, str]
@@ -155,9 +158,8 @@ def _ratio(row: dict[str, Any], name: str) -> str:
     return f"{row[name]:.2f} [{row[f'{name}_low']:.2f}, {row[f'{name}_high']:.2f}]"
 
 
-COLOURS = {  # colour-blind safe
-    "bare loop": "#999999", "eager": "#0072b2", "compiled": "#d55e00", "JAX, the faster": "#009e73",
-}  # fmt: skip
+LOOKS = dict(zip(("bare loop", "eager", "compiled", "JAX, the faster"), SPARES, strict=False))
+"""Contestants are no methods, and look like none."""
 
 
 def draw(table: Any, folder: Path) -> None:
@@ -167,9 +169,9 @@ def draw(table: Any, folder: Path) -> None:
     from harness.figure import save
 
     sizes, trainers = table["size"].unique(), list(table.trainer.unique())
-    shown = table.replace({"contestant": dict.fromkeys(JAX, "JAX, the faster")})
+    shown = table.replace({"contestant": dict.fromkeys(JAX_WAYS, "JAX, the faster")})
     shown = shown.sort_values("milliseconds").drop_duplicates(["size", "trainer", "contestant"])
-    names = [name for name in COLOURS if name in set(shown.contestant)]
+    names = [name for name in LOOKS if name in set(shown.contestant)]
     drawing = Figure(figsize=(4 * len(sizes), 4.8), layout="constrained")
     panels = drawing.subplots(1, len(sizes), sharey=True)
     for axes, size in zip(panels, sizes, strict=True):
@@ -179,13 +181,17 @@ def draw(table: Any, folder: Path) -> None:
             own = rows[rows.contestant == name].set_index("trainer").loc[trainers]
             places = [at + 0.2 * (k - (len(names) - 1) / 2) for at in range(len(trainers))]
             milliseconds = own.milliseconds * own.updates / windows
-            axes.barh(places, milliseconds, 0.2, label=name, color=COLOURS[name])
+            axes.barh(places, milliseconds, 0.2, label=name, color=LOOKS[name].colour,
+                      hatch=LOOKS[name].hatch, edgecolor="white")  # fmt: skip
         floor = own.gflop / own.best_gflop_per_second * 1e3 * own.updates / windows
         at = range(len(trainers))
         axes.vlines(floor, [k - 0.45 for k in at], [k + 0.45 for k in at], "black", label="floor")
         axes.set_yticks(at, trainers)
-        axes.set(title=f"LSTM {size}", xlabel="milliseconds a window")
+        hidden, batch, T = size.split(" / ")
+        axes.set(title=f"LSTM {hidden}, batch {batch}, T = {T}", xlabel="milliseconds a window",
+                 ylabel="trainer" if axes is panels[0] else "")  # fmt: skip
     panels[0].invert_yaxis()
+    drawing.suptitle("Time of one window, by who makes the update")
     drawing.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
     save(drawing, folder, "updates")
 
