@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import random
 import signal
@@ -19,20 +20,53 @@ from harness.analysis.table import curves, table
 from harness.executors import channel
 from harness.store import Store
 
-KILLS = 30
+KILLS = 24
+"""Of a run by itself; those of a suite and of its workers come on top."""
+
 CLOCKED = ["seconds", "throughput", "date"]
 
 OFTEN = '''
-"""tbptt, and every run checkpointed at every point of its curve."""
+"""dni, and every run of its process is saved as often as may be."""
 
 from harness.runs import record
-from harness.trainers.tbptt import Tbptt
+from harness.trainers.dni import Dni
 
-record.CHECKPOINT_SECONDS = 0.0
+record.CHECKPOINT_SECONDS, record.SAVING_SHARE = 0.0, 1.0
 
 
-class Often(Tbptt):
+class Often(Dni):
     pass
+'''
+
+FORKS = '''
+"""Commands in forks of a process that has imported all they need: one begins at once."""
+
+import json
+import os
+import sys
+
+import torch
+
+import harness.analysis.comparison
+import harness.executors.local
+import harness.runs.run
+from harness.__main__ import main
+
+torch.set_num_threads(1)
+for line in sys.stdin:
+    if pid := os.fork():
+        print(pid, flush=True)
+        sys.stdin.readline()
+        print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
+        continue
+    os.dup2(os.open(os.devnull, os.O_RDWR), 1)
+    code = 1
+    try:
+        main(json.loads(line))
+    except SystemExit as stop:
+        code = stop.code
+    finally:
+        os._exit(code)
 '''
 
 ALONE = '''
@@ -51,7 +85,7 @@ class Bad(Tbptt):
         self.how, self.pid = how, os.getpid()
 
     def gradients(self, episode):
-        if self.seen > 300:
+        if self.seen > 60:
             if self.how == "dies":
                 os.kill(os.getpid(), signal.SIGKILL)
             if self.how == "hangs":
@@ -63,21 +97,25 @@ class Bad(Tbptt):
             if self.how == "starves":
                 bytearray(1 << 62)
         for loss in super().gradients(episode):
-            yield loss * float("nan") if self.how == "diverges" and self.seen > 300 else loss
+            yield loss * float("nan") if self.how == "diverges" and self.seen > 60 else loss
 '''
 
-COMMAND = [
-    "run", "plain_copy(bits=2)", "bptt", "tbptt(T=3)", "dni(T=3)", "often(T=3)",
-    "--model", "lstm(hidden=16)", "--batch", "4", "--seeds", "2", "--timesteps", "12000",
-]  # fmt: skip
+TRAINERS, SEEDS = ["bptt", "tbptt(T=3)", "dni(T=3)", "often(T=3)"], ["0", "1"]
+
+
+def command(results: Path, plugin: Path, trainers: list[str], *more: str) -> list[str]:
+    return [
+        "run", "plain_copy(bits=2)", *trainers, "--model", "lstm(hidden=8)", "--batch", "4",
+        "--timesteps", "4000", "--results", str(results), "--plugin", str(plugin), *more,
+    ]  # fmt: skip
 
 
 def start(results: Path, plugin: Path, *more: str) -> subprocess.Popen[bytes]:
     """A suite in a process group of its own; what it says goes to said.txt beside its plug-in."""
     with (plugin.parent / "said.txt").open("wb") as said:
+        words = command(results, plugin, TRAINERS, "--seeds", str(len(SEEDS)), "--jobs", "2", *more)
         return subprocess.Popen(
-            [sys.executable, "-m", "harness", *COMMAND, "--results", str(results),
-             "--plugin", str(plugin), "--jobs", "2", *more],
+            [sys.executable, "-m", "harness", *words],
             stdout=said, stderr=said, start_new_session=True,
         )  # fmt: skip
 
@@ -105,45 +143,110 @@ def plugin(tmp_path: Path) -> Path:
     return path
 
 
+class Forks:
+    """See FORKS. The end of one is asked for, so that its number is nobody else's until then."""
+
+    def __init__(self) -> None:
+        alone = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # a fork takes no threads
+        self.server = subprocess.Popen(
+            [sys.executable, "-c", FORKS], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            env={**os.environ, **alone},
+        )  # fmt: skip
+
+    def start(self, *words: str) -> int:
+        return int(self._asked(json.dumps(words)))
+
+    def end(self) -> int:
+        """Wait for it; return its exit code."""
+        return int(self._asked(""))
+
+    def _asked(self, line: str) -> str:
+        assert self.server.stdin is not None
+        assert self.server.stdout is not None
+        self.server.stdin.write(line + "\n")
+        self.server.stdin.flush()
+        return self.server.stdout.readline()
+
+    def close(self) -> None:
+        self.server.communicate()
+
+
+def test_a_run_killed_at_random_moments_ends_as_one_that_was_not(
+    tmp_path: Path, plugin: Path
+) -> None:
+    killed, kills, forks = Store(tmp_path / "killed"), 0, Forks()
+    words = command(killed.folder, plugin, ["often(T=3)"])
+    while kills < KILLS:
+        pid, before, slept = forks.start(*words), _written(killed), 0.0
+        # as it begins; or after it has written, however long that takes on a busy machine
+        while random.random() < 0.9 and _written(killed) == before and slept < 20:
+            time.sleep(0.002)
+            slept += 0.002
+        time.sleep(random.uniform(0, 0.1))
+        _kill(pid)
+        code = forks.end()
+        assert code in (0, -signal.SIGKILL)
+        kills += code != 0
+        again = ["--again"] if code == 0 else []
+        words = command(killed.folder, plugin, ["often(T=3)"], *again)
+    for folder in (killed.folder, tmp_path / "calm"):
+        forks.start(*command(folder, plugin, ["often(T=3)"]))
+        assert forks.end() == 0
+    forks.close()
+    assert '"resumed"' in killed.text(killed.records()[0].spec)
+    hold_equal(tmp_path / "calm", killed.folder)
+
+
 @pytest.mark.long
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds workers in Linux's /proc")
 def test_a_suite_killed_at_random_moments_ends_as_one_that_was_not(
     tmp_path: Path, plugin: Path
 ) -> None:
-    calm = start(tmp_path / "calm", plugin)
-    assert calm.wait(120) == 0
-    seed = random.randrange(2**32)
-    rng, kills, launches = random.Random(seed), {"suite": 0, "worker": 0}, 0
-    running = start(tmp_path / "killed", plugin)
-    until = time.monotonic() + 240
-    while sum(kills.values()) < KILLS and time.monotonic() < until:
-        time.sleep(rng.uniform(0.2, 1.6))
-        if running.poll() is not None:  # all done, or done but for killed workers
-            launches += 1
-            anew = ["--again"] if running.returncode == 0 else []
-            running = start(tmp_path / "killed", plugin, *anew)
-            time.sleep(2)
-        elif (workers := children(running.pid)) and rng.random() < 0.6:
-            _kill(rng.choice(workers))
-            kills["worker"] += 1
+    """Three times its workers, one of them; three times all of it."""
+    killed = Store(tmp_path / "killed")
+    running = start(killed.folder, plugin)
+    for what in random.sample(["worker", "suite"] * 3, 6):
+        while True:
+            before = _written(killed)
+            while running.poll() is None and not (
+                children(running.pid) and _written(killed) > before
+            ):
+                time.sleep(0.005)
+            time.sleep(random.uniform(0, 0.3))
+            if (code := running.poll()) is None:
+                break
+            assert code in (0, 1), (tmp_path / "said.txt").read_text()
+            running = start(killed.folder, plugin, *(["--again"] if code == 0 else []))
+        if what == "worker":
+            _kill(random.choice(children(running.pid)))
         else:
             os.killpg(running.pid, signal.SIGKILL)
             running.wait()
-            kills["suite"] += 1
-            launches += 1
-            running = start(tmp_path / "killed", plugin)
-            time.sleep(2)  # so that something runs when the next comes
-    assert running.wait(120) in (0, 1)
-    for _ in range(3):
-        last = start(tmp_path / "killed", plugin)
-        if last.wait(120) == 0:
-            break
-    said = (tmp_path / "said.txt").read_text()
-    assert last.returncode == 0, f"seed {seed}, {kills}: {said}"
-    assert min(kills.values()) > 3, f"seed {seed}: {kills}, {launches} launches"
+            running = start(killed.folder, plugin)
+    assert running.wait(240) in (0, 1)
+    last = start(killed.folder, plugin)
+    assert last.wait(240) == 0, (tmp_path / "said.txt").read_text()
+    calm(tmp_path / "calm", plugin)
+    hold_equal(tmp_path / "calm", killed.folder)
+
+
+def calm(folder: Path, plugin: Path, *more: str) -> None:
+    """The suite's runs, one after the other and in this process."""
+    for trainer in TRAINERS:
+        for seed in SEEDS:
+            with pytest.raises(SystemExit) as ended:
+                main(command(folder, plugin, [trainer], "--seed", seed, *more))
+            assert ended.value.code == 0
+
+
+def hold_equal(left: Path, right: Path) -> None:
     for kind in ("table", "curve", "validation"):
-        left, right = (read(tmp_path / name, kind) for name in ("calm", "killed"))
-        pd.testing.assert_frame_equal(left, right, obj=f"{kind}, seed {seed}, {kills}")
+        pd.testing.assert_frame_equal(read(left, kind), read(right, kind), obj=kind)
+
+
+def _written(store: Store) -> int:
+    """Bytes of records."""
+    return sum(path.stat().st_size for path in store.folder.glob("runs/*.jsonl"))
 
 
 def test_a_run_that_ends_badly_ends_alone(tmp_path: Path) -> None:
@@ -153,7 +256,7 @@ def test_a_run_that_ends_badly_ends_alone(tmp_path: Path) -> None:
     bad = [f"bad(how={how!r})" for how in hows]
     command = [
         sys.executable, "-m", "harness", "run", "plain_copy(bits=2)", *bad, "tbptt(T=3)",
-        "--model", "lstm(hidden=8)", "--batch", "4", "--timesteps", "1500", "--limit", "12",
+        "--model", "lstm(hidden=8)", "--batch", "4", "--timesteps", "150", "--limit", "8",
         "--plugin", str(plugin), "--results", str(results),
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
@@ -165,7 +268,7 @@ def test_a_run_that_ends_badly_ends_alone(tmp_path: Path) -> None:
     assert "RuntimeError: <script>bad</script> (bad.py, line" in raises[1]
     assert dies == ("failed", "its process died (killed, or out of memory); "
                     "the same command goes on with it")  # fmt: skip
-    assert hangs == ("failed", "took longer than its limit of 12 s")
+    assert hangs == ("failed", "took longer than its limit of 8 s")
     assert starves[0] == "failed"
     assert "MemoryError" in starves[1]
     assert quits[0] == "failed"
@@ -192,11 +295,11 @@ def test_a_suite_whose_progress_dies_is_not_one_that_was_stopped(
     )
 
 
-SHORT = ["--timesteps", "1500"]
+SHORT = ["--timesteps", "600"]
 
 
 def test_two_suites_in_one_folder_share_the_work(tmp_path: Path, plugin: Path) -> None:
-    both = [start(tmp_path / "shared", plugin, *SHORT) for _ in range(2)]
+    both = [start(tmp_path / "shared", plugin, *SHORT, "--jobs", "1") for _ in range(2)]
     assert [suite.wait(120) for suite in both] == [0, 0]
     records = sorted((tmp_path / "shared" / "runs").iterdir())
     assert len(records) == 8
@@ -213,17 +316,14 @@ def test_a_disk_that_fills_up_damages_nothing(tmp_path: Path, plugin: Path) -> N
     if subprocess.run(mount, capture_output=True, check=False).returncode:
         pytest.skip(reason="tmpfs cannot be mounted here")
     try:
-        assert start(small / "results", plugin, *SHORT).wait(120) == 1
+        assert start(small / "results", plugin, *SHORT, "--jobs", "1").wait(120) == 1
         said = (tmp_path / "said.txt").read_text().splitlines()
         assert sum("cannot write" in line for line in said) == 1, said
         assert said[-1].endswith("No space left on device"), said
         subprocess.run(["mount", "-o", "remount,size=8m", str(small)], check=True)
-        assert start(small / "results", plugin, *SHORT).wait(120) == 0
-        assert start(tmp_path / "calm", plugin, *SHORT).wait(120) == 0
-        for kind in ("table", "curve", "validation"):
-            pd.testing.assert_frame_equal(
-                read(tmp_path / "calm", kind), read(small / "results", kind)
-            )
+        assert start(small / "results", plugin, *SHORT, "--jobs", "1").wait(120) == 0
+        calm(tmp_path / "calm", plugin, *SHORT)
+        hold_equal(tmp_path / "calm", small / "results")
     finally:
         subprocess.run(["umount", str(small)], check=True)
 
