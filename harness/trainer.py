@@ -107,7 +107,11 @@ class Trainer(nn.Module, ABC):
 
     def twin(self) -> Self:
         """A copy to rehearse with: weights, memory and rng of its own, the loss shared."""
-        return copy.deepcopy(self, {id(self.loss): self.loss})
+        twin = copy.deepcopy(self, {id(self.loss): self.loss})
+        for module in twin.modules():
+            if isinstance(module, nn.RNNBase):
+                module.flatten_parameters()  # the copies lie apart, which cuDNN warns of
+        return twin
 
     def boundary(self, window: Episode) -> Tensor:
         """The state (B, d_state) that enters a window: zero, or carried over; a leaf of its own."""

@@ -82,7 +82,10 @@ def peak_memory_bytes(trainer: Trainer, episode: Episode) -> int:
         _rehearse(twin, episode)
         torch.cuda.synchronize(device)
         return torch.cuda.max_memory_allocated(device) - idle
-    with torch.profiler.profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profile:
+    with torch.profiler.profile(
+        activities=[ProfilerActivity.CPU], profile_memory=True,
+        acc_events=True,  # or torch 2.11 warns that it keeps those of one cycle, of which there is one
+    ) as profile:  # fmt: skip
         _rehearse(twin, episode)
     held = peak = 0
     for size in torch_internals.allocations(profile):
