@@ -56,7 +56,7 @@ def hold_state(eager: Engine, other: Engine) -> None:
         eager.trainer.named_parameters(), other.trainer.parameters(), strict=True
     ):
         torch.testing.assert_close(b, a, **close, msg=lambda m, name=name: f"{name}: {m}")
-    for mine, theirs in zip(eager.updates, other.updates, strict=True):
+    for mine, theirs in zip(eager.optimisers, other.optimisers, strict=True):
         torch.testing.assert_close(theirs.moments(), mine.moments(), **close)
 
 

@@ -131,7 +131,7 @@ def test_killed_and_resumed_it_goes_on_bit_for_bit(trainer: str, tmp_path: Path)
 @pytest.mark.parametrize("trainer", ["bptt", "tbptt(T=5)"])
 def test_its_compiled_update_is_the_trainers_own(trainer: str) -> None:
     eager, other = Run(spec_of(trainer), REGISTRY), Run(spec_of(trainer), REGISTRY)
-    other.engine = Compiled(other.trainer, other.updates, as_traced)
+    other.engine = Compiled(other.trainer, other.optimisers, as_traced)
     assert bits(other) == pytest.approx(bits(eager), rel=1e-3)
     assert other.done == eager.done
 

@@ -171,7 +171,7 @@ def test_all_trainers_have_one_rate_on_one_episode_and_the_synthesiser_its_own()
         while run.done["timesteps"] < 200:
             before, episode = run.done["timesteps"], next(supply)
             run.learn(episode)
-            rates.append((before, episode.length, run.updates[0].rate.item()))
+            rates.append((before, episode.length, run.optimisers[0].rate.item()))
         courses.append(rates)
     schedule = REGISTRY.make("schedule", "cosine(warmup=50)", 200)
     for rates in courses:
@@ -180,7 +180,7 @@ def test_all_trainers_have_one_rate_on_one_episode_and_the_synthesiser_its_own()
     assert max(rate for *_, rate in courses[-1]) > 0.09
     assert courses[-1][-1][-1] < 0.01
     assert run.trainer.own_optimiser is not None
-    assert run.updates[1].rate.item() == run.trainer.own_optimiser.lr
+    assert run.optimisers[1].rate.item() == run.trainer.own_optimiser.lr
 
 
 @pytest.mark.parametrize("optimiser", ["adamw", "sgd(momentum=0.9)", "rmsprop"])
@@ -215,7 +215,7 @@ def test_a_compiled_update_follows_the_schedule() -> None:
         episode = random_episode(3, dtype=torch.float64)
         for engine in engines:
             engine.prepare(episode)
-            engine.updates[0].at(number + 0.5)
+            engine.optimisers[0].at(number + 0.5)
             engine.learn(episode)
         hold_state(*engines)
 
@@ -243,7 +243,7 @@ def test_a_run_goes_on_bit_for_bit(
     monkeypatch.setattr(compiled, "inductor", as_traced)
     spec, path = spec_of(optimiser=optimiser), tmp_path / "half.pt"
     through, rest = (driven(halves(path, spec, engine, None, resume)) for resume in (False, True))
-    assert 0 < through.updates[0].rate.item() < 0.01
+    assert 0 < through.optimisers[0].rate.item() < 0.01
     assert all(torch.equal(a, b) for a, b in zip(weights(through), weights(rest), strict=True))
 
 

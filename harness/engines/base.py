@@ -23,8 +23,8 @@ class Engine(ABC):
     name: str
     seconds = 0.0
 
-    def __init__(self, trainer: Trainer, updates: Sequence[Update]) -> None:
-        self.trainer, self.updates = trainer, updates
+    def __init__(self, trainer: Trainer, optimisers: Sequence[Update]) -> None:
+        self.trainer, self.optimisers = trainer, optimisers
 
     def prepare(self, episode: Episode) -> None:  # noqa: B027 - most have nothing to prepare
         """Do once what learn(episode) needs; not timed as training."""
@@ -51,7 +51,7 @@ class Eager(Engine):
     def learn(self, episode: Episode) -> list[Tensor]:
         losses = []
         for loss in self.trainer.gradients(episode):
-            for update in self.updates:
+            for update in self.optimisers:
                 update()
             losses.append(loss)
         self.trainer.seen += episode.length

@@ -28,10 +28,10 @@ class Auto(Engine):
     timesteps: how many there are to train
     """
 
-    def __init__(self, trainer: Trainer, updates: Sequence[Update], timesteps: int) -> None:
-        super().__init__(trainer, updates)
+    def __init__(self, trainer: Trainer, optimisers: Sequence[Update], timesteps: int) -> None:
+        super().__init__(trainer, optimisers)
         self._timesteps = timesteps
-        self._chosen: Engine = Eager(trainer, updates)
+        self._chosen: Engine = Eager(trainer, optimisers)
         self._decided = False
 
     @property
@@ -43,14 +43,14 @@ class Auto(Engine):
             self._decided = True
             began = time.perf_counter()
             if pays(self.trainer, episode, self._timesteps):
-                self._chosen = Compiled(self.trainer, self.updates)
+                self._chosen = Compiled(self.trainer, self.optimisers)
             self.seconds = time.perf_counter() - began
         before = self._chosen.seconds
         try:
             self._chosen.prepare(episode)
         except Exception as error:  # whatever the compiler says, training goes on
             warnings.warn(f"not compiled: {str(error).partition(chr(10))[0]}", stacklevel=2)
-            self._chosen = Eager(self.trainer, self.updates)
+            self._chosen = Eager(self.trainer, self.optimisers)
             before = 0.0
         self.seconds += self._chosen.seconds - before
 
@@ -80,14 +80,14 @@ def _can_compile(device: torch.device) -> bool:
     return device.type != "cpu" or shutil.which("c++") is not None
 
 
-def engine(name: str, trainer: Trainer, updates: Sequence[Update], timesteps: int) -> Engine:
+def engine(name: str, trainer: Trainer, optimisers: Sequence[Update], timesteps: int) -> Engine:
     """An engine by name, for a run of so many timesteps."""
     check(name, trainer.model.device)
     if name == "eager":
-        return Eager(trainer, updates)
+        return Eager(trainer, optimisers)
     if name == "auto":
-        return Auto(trainer, updates, timesteps)
-    return Compiled(trainer, updates)
+        return Auto(trainer, optimisers, timesteps)
+    return Compiled(trainer, optimisers)
 
 
 def check(name: str, device: torch.device) -> None:

@@ -22,10 +22,10 @@ class Compiled(Engine):
     name = "compiled"
 
     def __init__(
-        self, trainer: Trainer, updates: Sequence[Update], compiler: Compiler | None = None
+        self, trainer: Trainer, optimisers: Sequence[Update], compiler: Compiler | None = None
     ) -> None:
-        super().__init__(trainer, updates)
-        self._traced, self._compiler = Traced(trainer, updates), compiler or inductor
+        super().__init__(trainer, optimisers)
+        self._traced, self._compiler = Traced(trainer, optimisers), compiler or inductor
         self._calls: dict[Hashable, Executable] = {}
         self._kept: list[Tensor] = []
         self._windows: list[Episode] = []
@@ -36,7 +36,7 @@ class Compiled(Engine):
             key = self._traced.key(window)
             if key not in self._calls:
                 began = time.perf_counter()
-                fitness.check(self.trainer, self.updates, episode)
+                fitness.check(self.trainer, self.optimisers, episode)
                 kept, data = self._traced.kept(), self._traced.data(window)
                 graph = self._traced.graph(window)
                 self._calls[key] = built(graph, self._compiler, kept, data)

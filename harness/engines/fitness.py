@@ -15,12 +15,12 @@ from harness.trainer import Trainer
 
 
 @torch.enable_grad()
-def check(trainer: Trainer, updates: Sequence[Update], episode: Episode) -> None:
+def check(trainer: Trainer, optimisers: Sequence[Update], episode: Episode) -> None:
     """TypeError where an update is not what its window, the weights, memory and phase make it.
 
     What Python counts or draws would be fixed in the graph as it stood when that was traced.
     """
-    moved = {id(p) for update in updates for p in update.parameters}
+    moved = {id(p) for update in optimisers for p in update.parameters}
     for name, tensor in [*trainer.named_parameters(), *trainer.named_buffers()]:
         if id(tensor) not in moved:
             raise untraceable(f"no optimiser moves {name!r}")

@@ -35,14 +35,14 @@ R = TypeVar("R")
 class Stacked(Engine):
     """One run's part in a stack; alone in its warm-up, whose episodes have lengths of their own."""
 
-    def __init__(self, stack: Stack, trainer: Trainer, updates: Sequence[Update]) -> None:
-        super().__init__(trainer, updates)
-        self.traced = Traced(trainer, updates)
+    def __init__(self, stack: Stack, trainer: Trainer, optimisers: Sequence[Update]) -> None:
+        super().__init__(trainer, optimisers)
+        self.traced = Traced(trainer, optimisers)
         self.queue: deque[tuple[Hashable, Episode]] = deque()  # windows that wait for their update
         self.episode: Episode | None = None
         self.losses: list[Tensor] = []
         self.training_seconds = 0.0
-        self._stack, self._alone = stack, Eager(trainer, updates)
+        self._stack, self._alone = stack, Eager(trainer, optimisers)
 
     @property
     def name(self) -> str:  # type: ignore[override]
@@ -109,9 +109,9 @@ class Stack:
         """What the engine of its runs is called."""
         return "eager-stacked" if self._compiler in (None, as_traced) else "compiled-stacked"
 
-    def join(self, trainer: Trainer, updates: Sequence[Update]) -> Stacked:
+    def join(self, trainer: Trainer, optimisers: Sequence[Update]) -> Stacked:
         """The engine of one of the runs."""
-        return Stacked(self, trainer, updates)
+        return Stacked(self, trainer, optimisers)
 
     def together(self, runs: Sequence[Going[R]]) -> list[R]:
         """Drive the runs to their ends; return what each returned.
@@ -203,7 +203,7 @@ class Stack:
         began, width = time.perf_counter(), len(self._places)
         episode = member.episode
         assert episode is not None
-        fitness.check(member.trainer, member.updates, episode)
+        fitness.check(member.trainer, member.optimisers, episode)
         if not self._compiler:
             with torch.enable_grad():
                 pay = pays(member.trainer, episode, self._timesteps * width)

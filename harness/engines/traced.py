@@ -28,8 +28,8 @@ class Traced:
     The trainer must yield once for every window that its cut() names, whatever the numbers.
     """
 
-    def __init__(self, trainer: Trainer, updates: Sequence[Update]) -> None:
-        self.trainer, self.updates = trainer, updates
+    def __init__(self, trainer: Trainer, optimisers: Sequence[Update]) -> None:
+        self.trainer, self.optimisers = trainer, optimisers
 
     def key(self, window: Episode) -> Hashable:
         """What the graph of a window depends on."""
@@ -41,9 +41,9 @@ class Traced:
         Weights, moments and the method's memory. The rates stand here, not among the data, so
         that one that stays costs nothing an update.
         """
-        moved: list[Tensor] = [p for update in self.updates for p in update.parameters]
-        moved += [moment for update in self.updates for moment in update.moments()]
-        moved += [update.rate for update in self.updates]
+        moved: list[Tensor] = [p for update in self.optimisers for p in update.parameters]
+        moved += [moment for update in self.optimisers for moment in update.moments()]
+        moved += [update.rate for update in self.optimisers]
         return moved + list(self.trainer.memory.values())
 
     def kept(self) -> list[Tensor]:
@@ -74,15 +74,15 @@ class Traced:
     def _update_of(self, window: Episode) -> Executable:
         trainer = self.trainer
         names = {id(p): name for name, p in trainer.named_parameters()}
-        own = [[names[id(p)] for p in update.parameters] for update in self.updates]
-        moments = [len(update.moments()) for update in self.updates]
+        own = [[names[id(p)] for p in update.parameters] for update in self.optimisers]
+        moments = [len(update.moments()) for update in self.optimisers]
         remembered = list(trainer.memory)
 
         def one(*tensors: Tensor) -> list[Tensor]:
             given = iter(tensors)
             parameters = {name: next(given) for group in own for name in group}
             moving = [[next(given) for _ in range(count)] for count in moments]
-            rates = [next(given) for _ in self.updates]
+            rates = [next(given) for _ in self.optimisers]
             memory = {name: next(given) for name in remembered}
             x, y, weight, trainer.carried = given
             trainer.memory = dict(memory)
@@ -93,7 +93,9 @@ class Traced:
             if len(losses) != 1:
                 raise TypeError(f"gradients() yielded {len(losses)} times for one update")
             with torch.no_grad():
-                for update, group, kept, rate in zip(self.updates, own, moving, rates, strict=True):
+                for update, group, kept, rate in zip(
+                    self.optimisers, own, moving, rates, strict=True
+                ):
                     gradients = [leaves[name].grad for name in group]
                     update.written_out([parameters[name] for name in group], gradients, kept, rate)
                 for name, before in memory.items():

@@ -84,7 +84,7 @@ def peak_memory_bytes(trainer: Trainer, episode: Episode) -> int:
         return torch.cuda.max_memory_allocated(device) - idle
     with torch.profiler.profile(
         activities=[ProfilerActivity.CPU], profile_memory=True,
-        acc_events=True,  # or torch 2.11 warns that it keeps those of one cycle, of which there is one
+        acc_events=True,  # else torch 2.11 warns that it keeps one cycle's, of which there is one
     ) as profile:  # fmt: skip
         _rehearse(twin, episode)
     held = peak = 0

@@ -20,7 +20,7 @@ class Built(NamedTuple):
     task: Task
     model: Model
     trainer: Trainer
-    updates: list[Update]
+    optimisers: list[Update]
 
 
 def built(spec: RunSpec, registry: Registry, device: torch.device) -> Built:
@@ -37,9 +37,9 @@ def built(spec: RunSpec, registry: Registry, device: torch.device) -> Built:
     rule: Rule = registry.make("optimiser", spec.optimiser)
     schedule: Schedule = registry.make("schedule", spec.schedule, spec.timesteps)
     how = Optimiser(rule, spec.lr, spec.clip, schedule)
-    updates = [how.over(list(model.parameters()))]
+    optimisers = [how.over(list(model.parameters()))]
     if own := trainer.own_parameters():
         if trainer.own_optimiser is None:
             raise ValueError(f"trainer {spec.trainer}: own_parameters() need an own_optimiser")
-        updates.append(trainer.own_optimiser.over(own))
-    return Built(task, model, trainer, updates)
+        optimisers.append(trainer.own_optimiser.over(own))
+    return Built(task, model, trainer, optimisers)

@@ -67,12 +67,12 @@ class Run:
         """Build everything that the spec names; ValueError, one line, where it is bad."""
         self.spec = spec
         self.device = available(spec.device)
-        self.task, self.model, self.trainer, self.updates = built(spec, registry, self.device)
+        self.task, self.model, self.trainer, self.optimisers = built(spec, registry, self.device)
         self.before: dict[str, Any] = {"engines": [], "seconds": 0.0}  # of it, by earlier processes
         self.engine = (
-            stack.join(self.trainer, self.updates)
+            stack.join(self.trainer, self.optimisers)
             if stack
-            else engine_of(engine, self.trainer, self.updates, spec.timesteps)
+            else engine_of(engine, self.trainer, self.optimisers, spec.timesteps)
         )
         # far from each other: equal seeds would draw equal numbers for weights, data and method
         self.rng = torch.Generator().manual_seed(1_000_003 * (spec.seed + 1))
@@ -144,7 +144,7 @@ class Run:
     def _set_rates(self, episode: Episode) -> None:
         """Learning rates as the schedule has them in the middle of an episode."""
         middle = self.done["timesteps"] + episode.length / 2
-        for update in self.updates:
+        for update in self.optimisers:
             update.at(middle)
 
     def _take(self, episode: Episode) -> None:
@@ -214,7 +214,7 @@ class Run:
         """Everything that goes on; valid after an "episode" row."""
         return {
             "trainer": self.trainer.state_dict(),
-            "updates": [update.state_dict() for update in self.updates],
+            "optimisers": [each.state_dict() for each in self.optimisers],
             "task": self.task.state_dict(),
             "rng": self.rng.get_state(),
             "seconds": self.meter.seconds,
@@ -230,8 +230,8 @@ class Run:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take up what state_dict() gave, bit for bit."""
         self.trainer.load_state_dict(state["trainer"])
-        for update, saved in zip(self.updates, state["updates"], strict=True):
-            update.load_state_dict(saved)
+        for optimiser, saved in zip(self.optimisers, state["optimisers"], strict=True):
+            optimiser.load_state_dict(saved)
         self.task.load_state_dict(state["task"])
         self.rng.set_state(state["rng"])
         engines = state.get("engines", {"engine": "eager", "engine_seconds": 0.0})
