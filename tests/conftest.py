@@ -23,7 +23,9 @@ SEED = "SEED_OF_TESTS"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    said = f"draw what an earlier run drew (or ${SEED}); default: 0 where $CI is set, else at random"
+    said = (
+        f"draw what an earlier run drew (or ${SEED}); default: 0 where $CI is set, else at random"
+    )
     parser.addoption("--seed-of-tests", type=int, metavar="N", help=said)
 
 

@@ -258,7 +258,9 @@ def test_a_threshold_that_is_off(
 
 
 def test_a_level_that_is_never_solved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(learning, "TASK", "plain_copy(bits=1, average=1)")  # its first level comes soon
+    monkeypatch.setattr(
+        learning, "TASK", "plain_copy(bits=1, average=1)"
+    )  # its first level comes soon
     monkeypatch.setattr(learning, "TEST", "plain_copy(bits=1, protocol='reset', start=2)")
     monkeypatch.setattr(learning, "TIMESTEPS", 600)
     monkeypatch.setattr(learning, "SEEDS", 4)
