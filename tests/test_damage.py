@@ -200,6 +200,9 @@ DAMAGES = {
     "a second end": Damage(add({"kind": "end", "status": "failed"}), "follows the end of the run"),
     "an end in no known state": Damage(put(END, status="done"), "holds status='done'",
                                        "incomplete"),
+    "an end of a run in no memory": Damage(put(END, peak_memory_bytes=0),
+                                           "holds peak_memory_bytes=0", "incomplete"),
+    "a count that no float holds": Damage(put(CURVE, level_n=2**63 - 1), r"holds level_n=92\d+"),
     "an end without its memory": Damage(without(END, "activation_bytes"),
                                         "lacks 'activation_bytes'", "incomplete"),
     "the header gone": Damage(drop(HEADER), "no line says which run it is of", None),
@@ -472,7 +475,7 @@ def test_no_row_goes_on_from_half_of_another(
 # The fuzzer.
 
 JSON = st.sampled_from(
-    [None, True, False, 0, 1, -1, 3.5, -0.5, 1e300, -1e39, 5e-324, 10**30, 2**63, float("nan"),
+    [None, True, False, 0, 1, -1, 3.5, -0.5, 1e300, -1e39, 5e-324, 10**30, 2**63 - 1, float("nan"),
      float("inf"), "", "text", "1", "\ud800", [], [1], [None], [[]], {}, {"a": 1}]
 )  # fmt: skip
 PLACE = st.floats(0, 1, exclude_max=True)
@@ -541,6 +544,7 @@ def use(records: list[Record], *, drawn: bool = False) -> None:
             REGISTRY.make("figure", name).draw(records)
 
 
+@pytest.mark.filterwarnings("ignore:Data has no positive values")  # of a figure: that may be so
 @settings(
     derandomize=FUZZED <= 150, deadline=None, database=None, max_examples=FUZZED,
 )  # fmt: skip

@@ -18,8 +18,8 @@ from harness.records.record import Row
 LARGEST = 1e40
 """Of a number that was measured: single precision, which losses are in, ends before."""
 
-LARGEST_COUNT = 2**63 - 1
-"""Of a whole number: a table's columns hold no larger one."""
+LARGEST_COUNT = 2**62
+"""Of a whole number: a table's columns hold no larger one, not even rounded to a float."""
 
 Rule = Callable[[Sequence[Any]], bool]
 """Whether all values of a column are as they should be; at least one is given."""
@@ -172,7 +172,8 @@ def flaw(kind: str, rows: Sequence[Row], scored: str = "") -> str:
             return f"holds {name}={said(values[0])}"
     if kind == "probe" and any(len({len(row[n]) for n in g}) > 1 for row in rows for g in ALIKE):
         return "holds lists of unequal length"
-    return ""
+    unmeasured = kind == "end" and first["status"] == "complete" and not first["peak_memory_bytes"]
+    return "holds peak_memory_bytes=0" if unmeasured else ""
 
 
 def _lacking(kind: str, row: Row, needed: Iterable[str]) -> str:
