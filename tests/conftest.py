@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import multiprocessing
 import os
 import platform
 import random
 import zlib
+from collections.abc import Iterator
 
 import pytest
 import torch
@@ -58,6 +60,23 @@ def _seed_said() -> str:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes longest begins first, so that no core waits for it at the end."""
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _workers_at_once() -> Iterator[None]:
+    """Workers forked from a process that has imported torch, once: a user's are begun anew.
+
+    What is run by `python -m harness`, in a process of its own, has workers as a user has them.
+    """
+    honest, context = multiprocessing.get_context, multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["harness.executors.local", "harness.runs.run"])
+
+    def chosen(method: str | None = None) -> multiprocessing.context.BaseContext:
+        return context if method == "spawn" else honest(method)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(multiprocessing, "get_context", chosen)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -143,7 +143,7 @@ def test_an_extra_forward_pass(own: Path, tmp_path: Path, monkeypatch: pytest.Mo
 
     def twice(self: Trainer, window: Episode, h_0: Tensor) -> tuple[Tensor, Tensor]:
         with torch.no_grad():
-            self.model(window.x, h_0)
+            self.model(window.x, h_0.detach())
         return unroll(self, window, h_0)
 
     monkeypatch.setattr(Trainer, "unroll", twice)
