@@ -87,7 +87,9 @@ class Model(Stage):
         """Cut a state (..., d_state) into one part for each stage, in order."""
         widths = [stage.d_state for stage in self.stages()]
         if max(widths) == sum(widths):  # one stage has it all: no cut, whose gradient is a copy
-            return tuple(state if width else state[..., :0] for width in widths)
+            # torch's FLOP counter trips over a view of a leaf that is taken without gradients
+            nothing = (state if torch.is_grad_enabled() else state.detach())[..., :0]
+            return tuple(state if width else nothing for width in widths)
         pieces: tuple[Tensor, ...] = state.split(widths, -1)
         return pieces
 

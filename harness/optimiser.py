@@ -114,6 +114,7 @@ class Update:
         self._how, self.parameters = how, parameters
         self._optimiser = how.rule.in_torch(parameters, how.lr)
         self._lr = how.lr
+        self._moments: list[Tensor] | None = None
         self.rate = torch.tensor(how.lr, dtype=torch.float64, device=parameters[0].device)
 
     def at(self, timesteps: float) -> None:
@@ -134,19 +135,28 @@ class Update:
         self._optimiser.zero_grad(set_to_none=True)
 
     def moments(self) -> list[Tensor]:
-        """What the rule remembers of every parameter, one after the other."""
+        """What the rule remembers of every parameter, one after the other.
+
+        The same tensors until others are loaded: every update changes them in place.
+        """
+        if self._moments is None:
+            self._moments = self._begun()
+        return self._moments
+
+    def _begun(self) -> list[Tensor]:
+        """The tensors of moments(); those that are not there yet as torch.optim begins them."""
         found = []
         for parameter in self.parameters:
             state = self._optimiser.state[parameter]
             for name in self._how.rule.remembers:
-                if state.get(name) is None:  # as torch.optim begins it
-                    state[name] = (
-                        torch.zeros((), dtype=torch.float32)
-                        if name == "step"
-                        else torch.zeros_like(parameter, memory_format=torch.preserve_format)
-                    )
-                state[name] = state[name].to(parameter.device)  # torch may count on the CPU
-                found.append(state[name])
+                kept = state.get(name)
+                if name == "step":  # torch.optim may have begun it on the CPU
+                    kept = torch.zeros(()) if kept is None else kept
+                    state[name] = kept = kept.to(parameter.device)
+                elif kept is None:
+                    kept = torch.zeros_like(parameter, memory_format=torch.preserve_format)
+                    state[name] = kept
+                found.append(kept)
         return found
 
     def written_out(
@@ -199,3 +209,4 @@ class Update:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self._optimiser.load_state_dict(state)
+        self._moments = None

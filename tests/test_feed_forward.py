@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,7 @@ import torch
 from harness.__main__ import main
 from harness.analysis.table import table
 from harness.engines.compiled import Compiled
-from harness.engines.stacked import Stack
+from harness.engines.stacked import Going, Stack
 from harness.executors.execute import suiting
 from harness.measure.cost import gauge, peak_memory_bytes
 from harness.measure.probe import probe
@@ -138,13 +137,19 @@ def test_its_compiled_update_is_the_trainers_own(trainer: str) -> None:
 
 
 def test_a_stack_of_it_learns_what_each_run_learns_alone() -> None:
-    stack = Stack(2, "eager", STEPS)
+    stack = Stack("eager", STEPS)
     runs = [spec_of("tbptt(T=5)", seed) for seed in range(2)]
 
-    def learnt(spec: RunSpec) -> list[float]:
-        return bits(Run(spec, REGISTRY, "eager", stack))
+    def learnt(spec: RunSpec) -> Going[list[float]]:
+        found = []
+        for kind, row in Run(spec, REGISTRY, "eager", stack).train():
+            if kind == "waiting":
+                yield row["engine"]
+            if kind == "curve":
+                found.append(row["bits"])
+        return found
 
-    together = stack.together([partial(learnt, spec) for spec in runs])
+    together = stack.together([learnt(spec) for spec in runs])
     for spec, found in zip(runs, together, strict=True):
         assert found == pytest.approx(bits(Run(spec, REGISTRY)), rel=1e-3)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,13 +16,13 @@ from harness.analysis.pairs import of, pairs
 from harness.engines import compiled
 from harness.engines.base import Eager
 from harness.engines.compiled import Compiled
-from harness.engines.stacked import Stack
-from harness.engines.traced import Call, as_traced
+from harness.engines.stacked import Going, Stack
+from harness.engines.traced import Executable, as_traced
 from harness.names.call import Call as Named
 from harness.optimiser import Optimiser, Rule, Schedule
 from harness.registry import Registry
 from harness.runs import checkpoint
-from harness.runs.record import record
+from harness.runs.record import driven, record
 from harness.runs.run import Run
 from harness.spec import RunSpec
 from harness.store import Store
@@ -154,8 +153,8 @@ def spec_of(**fields: object) -> RunSpec:
     return RunSpec(**given)  # type: ignore[arg-type]
 
 
-def finished(spec: RunSpec, engine: str = "eager", stack: Stack | None = None) -> Run:
-    run = Run(spec, REGISTRY, engine, stack)
+def finished(spec: RunSpec, engine: str = "eager") -> Run:
+    run = Run(spec, REGISTRY, engine)
     list(run.train())
     return run
 
@@ -190,7 +189,7 @@ def test_a_traced_update_follows_the_schedule_without_another_trace(
 ) -> None:
     traces = []
 
-    def counted(graph: torch.fx.GraphModule, inputs: list[Tensor]) -> Call:
+    def counted(graph: torch.fx.GraphModule, inputs: list[Tensor]) -> Executable:
         traces.append(graph)
         return graph
 
@@ -221,7 +220,7 @@ def test_a_compiled_update_follows_the_schedule() -> None:
         hold_state(*engines)
 
 
-def halves(path: Path, spec: RunSpec, engine: str, stack: Stack | None, resume: bool) -> Run:
+def halves(path: Path, spec: RunSpec, engine: str, stack: Stack | None, resume: bool) -> Going[Run]:
     """A whole run, with a checkpoint left amid it; or the rest of it, from that checkpoint."""
     run = Run(spec, REGISTRY, engine, stack)
     if resume:
@@ -229,7 +228,9 @@ def halves(path: Path, spec: RunSpec, engine: str, stack: Stack | None, resume: 
         assert state is not None
         run.load_state_dict(state)
     for kind, row in run.train():
-        if kind == "curve" and row["timesteps"] >= 100 and not resume and not path.exists():
+        if kind == "waiting":
+            yield row["engine"]
+        elif kind == "episode" and row["timesteps"] >= 100 and not resume and not path.exists():
             checkpoint.save(path, spec.id, run.state_dict())
     return run
 
@@ -241,7 +242,7 @@ def test_a_run_goes_on_bit_for_bit(
 ) -> None:
     monkeypatch.setattr(compiled, "inductor", as_traced)
     spec, path = spec_of(optimiser=optimiser), tmp_path / "half.pt"
-    through, rest = (halves(path, spec, engine, None, resume) for resume in (False, True))
+    through, rest = (driven(halves(path, spec, engine, None, resume)) for resume in (False, True))
     assert 0 < through.updates[0].rate.item() < 0.01
     assert all(torch.equal(a, b) for a, b in zip(weights(through), weights(rest), strict=True))
 
@@ -250,9 +251,9 @@ def test_a_stack_follows_the_schedule_and_goes_on_bit_for_bit(tmp_path: Path) ->
     specs = [spec_of(seed=seed, trainer="tbptt(T=3)") for seed in range(2)]
 
     def together(resume: bool) -> list[Run]:
-        stack = Stack(2, "eager", 200)
+        stack = Stack("eager", 200)
         return stack.together([
-            partial(halves, tmp_path / f"{spec.id}.pt", spec, "eager", stack, resume)
+            halves(tmp_path / f"{spec.id}.pt", spec, "eager", stack, resume)
             for spec in specs
         ])  # fmt: skip
 
@@ -383,7 +384,7 @@ def test_a_record_from_before_there_was_a_choice_is_found(
     path.write_text("\n".join([json.dumps(row), *rest, ""]), encoding="utf-8")
     capsys.readouterr()
     assert call(*asked) == 0
-    assert "1 found finished" in capsys.readouterr().out
+    assert "1 already recorded" in capsys.readouterr().out
 
 
 def test_a_rule_without_plain_operations_says_so() -> None:

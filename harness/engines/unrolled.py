@@ -38,7 +38,8 @@ def by_the_cell(layer: Layer, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]
     for driven in layer.driven(x):
         state = layer.cell(driven, state)
         out.append(layer.output(state))
-    return torch.stack(out), state
+    # as the kernel has it, the state that leaves is no output: its gradient is that from beyond
+    return torch.stack(out), state.clone()
 
 
 def lstm(layer: LstmLayer, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
