@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import multiprocessing
 import os
 import platform
 import random
 import zlib
+from collections.abc import Iterator
 
 import pytest
 import torch
@@ -60,6 +62,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _workers_at_once() -> Iterator[None]:
+    """Workers forked from a process that has imported torch, once: a user's are begun anew.
+
+    What is run by `python -m harness`, in a process of its own, has workers as a user has them.
+    """
+    honest, context = multiprocessing.get_context, multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["harness.executors.local", "harness.runs.run"])
+
+    def chosen(method: str | None = None) -> multiprocessing.context.BaseContext:
+        return context if method == "spawn" else honest(method)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(multiprocessing, "get_context", chosen)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _afresh(request: pytest.FixtureRequest) -> None:
     """Weights and data drawn anew in every test, from the run's seed and the test's name."""
@@ -74,6 +93,16 @@ def _afresh(request: pytest.FixtureRequest) -> None:
 @pytest.fixture
 def registry() -> Registry:
     return REGISTRY
+
+
+class Clock:
+    """Stands in for `time`: seconds pass where a test says so, however busy the machine is."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def perf_counter(self) -> float:
+        return self.seconds
 
 
 def squared_error(outputs: Tensor, episode: Episode) -> Tensor:

@@ -48,22 +48,19 @@ def test_every_command_has_help_with_an_example(
 
 
 @pytest.mark.parametrize("arguments", [["list"], ["--help"], ["run", "--help"]])
-def test_help_and_list_answer_at_once_without_torch(arguments: list[str]) -> None:
+def test_help_and_list_answer_without_what_is_slow_to_import(arguments: list[str]) -> None:
+    """How long they take is in tests/benchmarks/commands.py."""
     program = (
         "import sys; sys.argv = ['sgbench', *sys.argv[1:]]\n"
         "from harness.__main__ import main\n"
+        "slow = {'torch', 'numpy', 'pandas', 'scipy', 'matplotlib', 'pebble', 'ray'}\n"
         "try: main()\n"
-        "finally: assert not {'torch', 'pandas', 'matplotlib'} & set(sys.modules)"
+        "finally: assert not slow & set(sys.modules)"
     )
     command = [sys.executable, "-c", program, *arguments]
-    taken = []
-    for _ in range(3):
-        started = time.perf_counter()
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        taken.append(time.perf_counter() - started)
-        assert done.returncode == 0, done.stderr
-        assert done.stdout
-    assert min(taken) < 0.5
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
 
 
 def test_list_names_everything(capsys: pytest.CaptureFixture[str]) -> None:
@@ -80,7 +77,7 @@ def test_list_names_everything(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_the_issues_command_gives_eight_complete_rows(results: Path, tmp_path: Path) -> None:
     trainers = ["bptt", "tbptt(T=3)", "sg(T=3)", "dni(T=3)"]
-    asked = ["run", "plain_copy(bits=4)", *trainers, "--timesteps", "300", "--seeds", "2"]
+    asked = ["run", "plain_copy(bits=4)", *trainers, "--timesteps", "120", "--seeds", "2"]
     assert call(*asked, "--results", str(results), "--jobs", "1") == 0
     frame = exported(results, tmp_path / "t.csv")
     assert frame["status"].tolist() == ["complete"] * 8
@@ -143,13 +140,6 @@ def test_profile_prints_ratios_and_writes_its_table(
     frame = pd.read_csv(results / "profile.csv")
     assert frame["time_ratio"][0] == 1
     assert frame["flops_per_update"][0] < frame["flops_per_update"][1]
-
-
-def test_one_figure_is_a_suite(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    asked = ["suite", "activation_bytes", "--results", str(results), "--jobs", "1"]
-    assert call(*asked) == 0
-    assert "drawn:" in capsys.readouterr().out
-    assert (results / "figures" / "activation_bytes.svg").stat().st_size > 1000
 
 
 MINE = '''
@@ -400,10 +390,13 @@ def test_a_plug_in_that_lacks_a_method_is_told_which(
     assert "Own lacks gradients" in capfd.readouterr().err
 
 
-def test_a_suite_draws_its_own_runs_not_all_that_lies_in_the_folder(results: Path) -> None:
+def test_one_figure_is_a_suite_and_draws_its_own_runs_not_all_that_lies_in_the_folder(
+    results: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     asked = ["run", "plain_copy(bits=2, protocol='reset', start=50)", "bptt", *TINY[:4]]
     assert call(*asked, "--timesteps", "1", "--results", str(results)) == 0
     assert call("suite", "activation_bytes", "--results", str(results), "--jobs", "1") == 0
+    assert "drawn:" in capsys.readouterr().out
     drawn = (results / "figures" / "activation_bytes.svg").read_text(encoding="utf-8")
     assert ">129<" in drawn
     assert ">101<" not in drawn, "the tick of a run that is not the suite's"
@@ -430,7 +423,7 @@ def test_workers_end_with_a_parent_that_is_killed(results: Path) -> None:
         parent.kill()
         parent.wait()
         pids = _members(parent.pid)
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while pids and time.monotonic() < deadline:
             time.sleep(0.2)
             pids = _members(parent.pid)

@@ -117,3 +117,16 @@ def test_the_changelog_keeps_its_form() -> None:
     assert headings[1].startswith(f"[{version}]")
     kinds = {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
     assert set(re.findall(r"^### (.*)$", CHANGELOG, re.M)) <= kinds
+
+
+def test_the_tests_run_on_every_python_that_is_supported() -> None:
+    path = ROOT / ".github" / "workflows" / "test.yml"
+    job = yaml.safe_load(path.read_text(encoding="utf-8"))["jobs"]["test"]
+    pythons, project = job["strategy"]["matrix"]["python"], ROOT / "pyproject.toml"
+    least = tomllib.loads(project.read_text(encoding="utf-8"))["project"]["requires-python"]
+    assert least == f">={pythons[0]}"
+    assert pythons == ["3.11", "3.12", "3.13"], "text: a number would end in no 0"
+    assert [step["run"] for step in job["steps"] if "run" in step] == [
+        "make test PYTHON=python",
+        "make quick PYTHON=python",
+    ]

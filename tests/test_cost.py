@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from itertools import pairwise
 
 import pytest
 import torch
 from torch import nn
 
+from harness.measure import cost
 from harness.measure.cost import HeldForBackward, Meter, gauge, peak_memory_bytes
 from harness.names.call import Call
 from harness.registry import Registry
-from tests.conftest import random_episode, squared_error
+from tests.conftest import Clock, random_episode, squared_error
 
 B, D_IN, D_OUT = 4, 9, 8
 GATES = {"lstm": 4, "gru": 3, "rnn": 1}
@@ -189,10 +189,12 @@ def test_gauging_leaves_no_trace(registry: Registry) -> None:
     assert torch.equal(random_state, torch.get_rng_state())
 
 
-def test_the_meter_counts_what_is_inside_alone() -> None:
+def test_the_meter_counts_what_is_inside_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock()
+    monkeypatch.setattr(cost, "time", clock)
     meter = Meter(torch.device("cpu"))
     for _ in range(3):
         with meter:
-            time.sleep(0.02)
-        time.sleep(0.05)
-    assert 0.06 <= meter.seconds < 0.15
+            clock.seconds += 2.0
+        clock.seconds += 5.0
+    assert meter.seconds == 6.0

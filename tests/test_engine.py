@@ -79,10 +79,15 @@ def hold(eager: Engine, other: Engine) -> None:
         hold_state(eager, other)
 
 
-@pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize("text", [*TRAINERS, "dni(T=3, warmup=9)", "dni_aux(T=3, warmup=9)",
-                                  "dni(T=2, discount=1.0, optimiser='adam')",
-                                  "dni(T=3, clip=0)"])  # fmt: skip
+OPTIONS = ["dni(T=3, warmup=9)", "dni_aux(T=3, warmup=9)", "dni(T=3, clip=0)",
+           "dni(T=2, discount=1.0, optimiser='adam')"]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "model"),
+    [(text, MODELS[0]) for text in [*TRAINERS, *OPTIONS]]
+    + [(text, model) for text in ("bptt", "tbptt(T=3)", "dni(T=3)") for model in MODELS[1:]],
+)
 def test_a_traced_update_is_the_trainers_own(text: str, model: str) -> None:
     eager, other = pair(text, model)
     hold(eager, Compiled(other, updates_of(other), as_traced))

@@ -1,14 +1,19 @@
-"""What a record says of where it was made."""
+"""What a record, and a run of the tests, says of where it was made."""
 
 from __future__ import annotations
 
+import os
+import platform
+import random
 import subprocess
+import zlib
 from pathlib import Path
 
 import pytest
 import torch
 
 from harness.measure.environment import describe
+from tests.conftest import SEED, pytest_report_header
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -20,3 +25,18 @@ def test_a_record_names_the_commit_that_is_checked_out() -> None:
     if head.returncode:
         pytest.skip(reason="git does not read this checkout")
     assert describe(torch.device("cpu"))["commit"] == head.stdout.strip()
+
+
+def test_a_run_of_the_tests_says_what_it_runs_on_and_from_which_seed() -> None:
+    where, drawn = pytest_report_header()
+    for said in (torch.__version__, platform.python_version(), "Python"):
+        assert said in where
+    assert f"--seed-of-tests {os.environ[SEED]} " in drawn
+
+
+@pytest.mark.parametrize("case", [1, 2])
+def test_a_test_draws_by_its_name_and_the_seed_of_the_run(case: int) -> None:
+    name = f"test_environment.py test_a_test_draws_by_its_name_and_the_seed_of_the_run[{case}]"
+    seed = zlib.crc32(f"{os.environ[SEED]} {name}".encode())
+    assert torch.initial_seed() == seed
+    assert random.random() == random.Random(seed).random()

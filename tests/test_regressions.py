@@ -27,6 +27,7 @@ from harness.trainer import Trainer
 from harness.trainers.dni import Dni
 from tasks._copying import Copying
 from tasks.plain_copy import PlainCopy
+from tests.conftest import Clock
 
 RECORDED = Path(__file__).resolve().parent.parent / "results" / "check" / "baseline.json"
 
@@ -143,7 +144,7 @@ def test_an_extra_forward_pass(own: Path, tmp_path: Path, monkeypatch: pytest.Mo
 
     def twice(self: Trainer, window: Episode, h_0: Tensor) -> tuple[Tensor, Tensor]:
         with torch.no_grad():
-            self.model(window.x, h_0)
+            self.model(window.x, h_0.detach())
         return unroll(self, window, h_0)
 
     monkeypatch.setattr(Trainer, "unroll", twice)
@@ -177,36 +178,27 @@ def test_a_state_that_outlives_its_episode(
     assert (code, off(found)) == (1, set(found))
 
 
-class Clock:
-    """Seconds that pass where a test says so: how busy the machine is does not matter."""
+def laps(clock: Clock, make: Callable[..., speed.Lap]) -> Callable[..., speed.Lap]:
+    """Of a millisecond each, give or take a tenth."""
 
-    def __init__(self) -> None:
-        self.seconds = 0.0
+    def made(*arguments: object) -> speed.Lap:
+        lap = make(*arguments)
 
-    def perf_counter(self) -> float:
-        return self.seconds
+        def timed() -> object:
+            clock.seconds += 1e-3 * random.uniform(0.9, 1.1)
+            return lap()
 
-    def around(self, make: Callable[..., speed.Lap]) -> Callable[..., speed.Lap]:
-        """Laps of a millisecond, give or take a tenth."""
+        return timed
 
-        def made(*arguments: object) -> speed.Lap:
-            lap = make(*arguments)
-
-            def timed() -> object:
-                self.seconds += 1e-3 * random.uniform(0.9, 1.1)
-                return lap()
-
-            return timed
-
-        return made
+    return made
 
 
 def test_a_sleep_of_a_fifth_of_an_update(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a clock of our own; on the machine's own clock it is tests/benchmarks/test_check.py."""
     clock = Clock()
     monkeypatch.setattr(speed, "time", clock)
-    monkeypatch.setattr(speed, "_lap", clock.around(speed._lap))
-    monkeypatch.setattr(speed, "bare_tbptt", clock.around(speed.bare_tbptt))
+    monkeypatch.setattr(speed, "_lap", laps(clock, speed._lap))
+    monkeypatch.setattr(speed, "bare_tbptt", laps(clock, speed.bare_tbptt))
     monkeypatch.setattr(speed, "_taken_away", lambda: 0)
     monkeypatch.setattr(speed, "MOST", speed.FEWEST)
     base = fresh(tmp_path / "base.json", "speed/dni")

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
 import pytest
 import torch
 
 from harness.episode import Episode
+from harness.measure import cost
 from harness.optimiser import Optimiser
 from harness.registry import Registry
 from harness.runs.evaluate import evaluate
 from harness.runs.run import Run
 from harness.spec import RunSpec
+from harness.trainers.dni import Dni
+from tests.conftest import Clock
 
 SMALL = RunSpec(
     task="char_lm(length=9)", trainer="dni(T=3)", model="lstm(hidden=6)", batch=4, timesteps=180
@@ -52,23 +54,33 @@ def test_an_update_clips_steps_and_clears(clip: float, expected: float) -> None:
 def test_the_clock_hears_training_alone(
     registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    clock = Clock()
+    monkeypatch.setattr(cost, "time", clock)
     run = Run(SMALL, registry)
     honest_episodes, honest_validation = run.task.episodes, run.task.validation
 
     def slow_episodes(*arguments: object) -> Iterator[Episode]:
         for episode in honest_episodes(*arguments):  # type: ignore[arg-type]
-            time.sleep(0.1)
+            clock.seconds += 100.0
             yield episode
 
     def slow_validation(batch: int) -> Iterator[Episode]:
-        time.sleep(0.1)
+        clock.seconds += 100.0
         return honest_validation(batch)
+
+    decoupled = Dni.decoupled
+
+    def slow_updates(trainer: Dni, episode: Episode) -> Iterator[torch.Tensor]:
+        for loss in decoupled(trainer, episode):
+            clock.seconds += 2.0
+            yield loss
 
     monkeypatch.setattr(run.task, "episodes", slow_episodes)
     monkeypatch.setattr(run.task, "validation", slow_validation)
+    monkeypatch.setattr(Dni, "decoupled", slow_updates)
     train(run)
     assert run.done["updates"] == 60
-    assert 0 < run.meter.seconds < 1, "20 episodes and 20 evaluations slept for 4 seconds"
+    assert run.meter.seconds == 120.0
 
 
 def test_the_weights_that_are_tested_are_the_best_on_validation(registry: Registry) -> None:

@@ -29,7 +29,7 @@ from tests.test_engine import F64, hold_state, updates_of
 
 T = TypeVar("T")
 
-KINDS = [(7, True, True), (6, True, False), (6, False, False), (4, False, True), (7, True, True)]
+KINDS = [(3, True, False), (3, False, False), (4, False, True), (6, False, False), (3, True, False)]
 
 
 def episodes(shift: int) -> list[Episode]:
@@ -46,8 +46,9 @@ def learn(engine: Stacked, episode: Episode) -> Generator[Engine, None, list[Ten
 
 @pytest.mark.parametrize(
     ("text", "model"),
-    [(text, "lstm(hidden=4, layers=2)") for text in TRAINERS]
-    + [("dni(T=3, warmup=9)", "lstm(hidden=5)"), ("dni(T=3, clip=0)", "gru(hidden=5)"),
+    [(text, "lstm(hidden=4)") for text in TRAINERS]
+    + [("tbptt(T=3)", "lstm(hidden=4, layers=2)"), ("dni(T=3, warmup=9)", "lstm(hidden=5)"),
+       ("dni(T=3, clip=0)", "gru(hidden=5)"),
        ("dni(T=2, discount=1.0, optimiser='adam')", "rnn(hidden=5)")],
 )  # fmt: skip
 def test_each_run_of_a_stack_makes_its_own_updates(text: str, model: str) -> None:
@@ -108,7 +109,7 @@ def test_a_stack_of_runs_learns_what_each_learns_alone(engine: str, registry: Re
         assert bits == pytest.approx(expected, rel=1e-3)
         assert run.engine.name == f"{engine}-stacked"
         assert (run.done, run.costs.peaks) == (single.done, single.costs.peaks)
-        assert 0 < run.meter.seconds < 10
+        assert run.meter.seconds > 0
 
 
 def test_a_stack_goes_on_bit_for_bit(tmp_path: Path, registry: Registry) -> None:
@@ -250,23 +251,6 @@ def test_a_run_that_fails_before_its_parts_are_told_is_out_of_the_stack() -> Non
     assert stack.together([work(True), work(False)]) == [0, 2]
 
 
-def test_a_damaged_checkpoint_sends_its_own_run_back_to_the_start(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    asked = ["run", "plain_copy(bits=2)", "tbptt(T=3)", "--model", "lstm(hidden=8)", "--batch", "4",
-             "--timesteps", "300", "--results", str(tmp_path), "--seeds", "3"]  # fmt: skip
-    store = Store(tmp_path)
-    store.create()
-    bad = spec_of(1, trainer="tbptt(T=3)")
-    store.checkpoint(bad).write_bytes(b"junk")
-    with pytest.raises(SystemExit) as ended:
-        main([*asked, "--stack", "3"])
-    assert ended.value.code == 0
-    outcomes = {record.spec.seed: record.status for record in store.records()}
-    assert outcomes == {0: "complete", 1: "complete", 2: "complete"}
-    assert capsys.readouterr().err.count("is damaged") == 1
-
-
 def test_what_cannot_be_traced_fails_every_run_in_the_same_words() -> None:
     stack = Stack("eager", 0)
 
@@ -320,15 +304,23 @@ def test_stacks_are_even_and_of_methods_with_windows_alone(registry: Registry) -
     assert local._stacks(specs, registry, 1) == [[spec] for spec in specs], "in their order"
 
 
-def test_stacked_runs_are_recorded_each_by_itself(tmp_path: Path) -> None:
+def test_stacked_runs_are_recorded_each_and_one_with_a_damaged_checkpoint_begins_anew(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     asked = ["run", "plain_copy(bits=2)", "tbptt(T=3)", "--model", "lstm(hidden=8)", "--batch", "4",
-             "--timesteps", "300", "--seeds", "4", "--results", str(tmp_path)]  # fmt: skip
+             "--timesteps", "90", "--seeds", "4", "--results", str(tmp_path)]  # fmt: skip
+    store = Store(tmp_path)
+    store.create()
+    bad = spec_of(1, trainer="tbptt(T=3)", timesteps=90)
+    store.checkpoint(bad).write_bytes(b"junk")
     with pytest.raises(SystemExit) as ended:
         main([*asked, "--stack", "4"])
     assert ended.value.code == 0
-    records = Store(tmp_path).records()
+    records = store.records()
+    assert [record.status for record in records] == ["complete"] * 4
     assert [record.engine for record in records] == ["eager-stacked"] * 4
     assert len({record.curve[-1]["bits"] for record in records}) == 4, "seeds of their own"
+    assert capsys.readouterr().err.count("is damaged") == 1
 
 
 def test_a_checkpoint_of_a_view_holds_no_more_than_the_view(tmp_path: Path) -> None:
