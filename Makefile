@@ -11,7 +11,7 @@ quick: $(VENV)/.installed ## Make the main suite's runs, print the comparison, d
 setup: $(VENV)/.installed ## Make the environment, all versions pinned.
 
 test: $(VENV)/.installed ## Run the tests on all cores.
-	$(VENV)/bin/python -m pytest -n auto --dist loadgroup
+	$(VENV)/bin/python -m pytest -n auto
 
 lint: $(VENV)/.installed ## Check style, format and types.
 	$(VENV)/bin/ruff check .

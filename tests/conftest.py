@@ -20,6 +20,15 @@ REGISTRY = Registry()
 D_IN, D_OUT = 3, 2
 
 
+SHARING = {
+    "figures": ["test_conformance.py::test_every_figure_draws"],
+    "records": ["test_docs.py", "test_figures.py", "test_findings.py"],  # read once a process
+    **{name: [f"{name}.py"] for name in (
+        "test_example_plugin", "test_feed_forward", "test_regressions", "test_score",
+    )},
+}  # fmt: skip
+"""Tests that share what is slow to make, for one worker: parts of their ids."""
+
 SEED = "SEED_OF_TESTS"
 """In the environment, where the workers of xdist find it: the seed of a run of the tests."""
 
@@ -57,9 +66,29 @@ def _seed_said() -> str:
     return f"seed of the tests: {seed} (--seed-of-tests {seed} draws the same again)"
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """Every test is handed out by itself, but for those that share what is slow to make.
+
+    xdist's own marks of groups do not reach pytest 9.2, which takes ids from elsewhere.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Sharing(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return _shared(nodeid) or nodeid
+
+    return Sharing(config, log)
+
+
+def _shared(nodeid: str) -> str:
+    """The group that a test belongs to; empty: none."""
+    return next((g for g, parts in SHARING.items() if any(each in nodeid for each in parts)), "")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes longest begins first, so that no core waits for it at the end."""
-    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+    items.sort(key=lambda each: (each.get_closest_marker("long") is None, not _shared(each.nodeid)))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -99,7 +99,6 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 
 
 @pytest.mark.long
-@pytest.mark.xdist_group("figures")  # one worker makes the runs
 @pytest.mark.parametrize("name", REGISTRY.names("figure"))
 def test_every_figure_draws_from_recorded_runs(
     name: str, recorded: Store, tmp_path: Path, registry: Registry

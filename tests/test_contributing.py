@@ -55,7 +55,7 @@ def test_make_help_describes_every_target_in_a_line() -> None:
     ("target", "recipe"),
     [
         ("quick", ["sgbench suite quick --results results/local"]),
-        ("test", ["python -m pytest -n auto --dist loadgroup"]),
+        ("test", ["python -m pytest -n auto"]),
         ("lint", ["ruff check .", "ruff format --check .", "mypy"]),
         (
             "bench",

@@ -17,8 +17,6 @@ from harness.registry import Registry
 from harness.store import Store
 from tests.printed import BLOCKS, printed, records
 
-pytestmark = pytest.mark.xdist_group("records")  # they are read once a process
-
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = {
     str(path.relative_to(ROOT)): path.read_text(encoding="utf-8")

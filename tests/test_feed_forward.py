@@ -48,7 +48,6 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return results
 
 
-@pytest.mark.xdist_group("toys")  # one worker makes the runs
 def test_a_suite_leaves_out_what_does_not_suit_and_makes_the_rest(recorded: Path) -> None:
     frame = table(Store(recorded).records())
     assert sorted(set(frame["trainer"])) == ["bptt", "tbptt(T=3)"]
@@ -58,7 +57,6 @@ def test_a_suite_leaves_out_what_does_not_suit_and_makes_the_rest(recorded: Path
     assert (frame[frame["trainer"] == "tbptt(T=3)"]["bits"] < 0.5).all(), "learnt"
 
 
-@pytest.mark.xdist_group("toys")
 def test_a_suite_says_in_a_line_what_it_leaves_out(
     recorded: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -70,7 +68,6 @@ def test_a_suite_says_in_a_line_what_it_leaves_out(
     assert [line.split()[0] for line in rest if "bptt" in line] == ["bptt", "tbptt(T=3)"]
 
 
-@pytest.mark.xdist_group("toys")
 def test_what_it_recorded_is_drawn_and_reported(recorded: Path, tmp_path: Path) -> None:
     assert call("plot", "bits", "--results", str(recorded), "--out", str(tmp_path)) == 0
     assert (tmp_path / "bits.svg").stat().st_size > 5_000

@@ -18,8 +18,6 @@ from harness.store import Record
 from tests.printed import RESULTS, printed, records
 from tests.test_docs import PAGES
 
-pytestmark = pytest.mark.xdist_group("records")  # they are read once a process
-
 LONGER = "dni solves longer dependencies than truncation at"
 
 

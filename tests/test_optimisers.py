@@ -205,14 +205,14 @@ def test_a_traced_update_follows_the_schedule_without_another_trace(
 
 
 def test_a_compiled_update_follows_the_schedule() -> None:
-    first, second = (make_trainer("tbptt(T=3)", make_model()) for _ in range(2))
+    first, second = (make_trainer("tbptt(T=2)", make_model()) for _ in range(2))
     second.load_state_dict(first.state_dict())
     engines = [
         kind(trainer, [made("rmsprop(centered=True)", 0.5).over(list(trainer.model.parameters()))])
         for kind, trainer in ((Eager, first), (Compiled, second))
     ]
     for number in range(6):
-        episode = random_episode(3, dtype=torch.float64)
+        episode = random_episode(2, dtype=torch.float64)
         for engine in engines:
             engine.prepare(episode)
             engine.optimisers[0].at(number + 0.5)

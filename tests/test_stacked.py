@@ -99,9 +99,11 @@ def alone(run: Going[T]) -> T:
     return end
 
 
-@pytest.mark.parametrize("engine", ["eager", "compiled"])
-def test_a_stack_of_runs_learns_what_each_learns_alone(engine: str, registry: Registry) -> None:
-    specs = [spec_of(seed) for seed in range(3)]
+@pytest.mark.parametrize(("engine", "trainer"), [("eager", "dni(T=3)"), ("compiled", "tbptt(T=2)")])
+def test_a_stack_of_runs_learns_what_each_learns_alone(
+    engine: str, trainer: str, registry: Registry
+) -> None:
+    specs = [spec_of(seed, trainer=trainer) for seed in range(3)]
     stack = Stack(engine, 300)
     together = stack.together([finished(spec, registry, stack) for spec in specs])
     for spec, (run, bits) in zip(specs, together, strict=True):
