@@ -299,7 +299,7 @@ def test_the_same_records_give_the_same_page(folder: Path, tmp_path: Path) -> No
     [
         (["--results", "nowhere"], "no folder 'nowhere' for --results"),
         (["--results", "empty"], "no records in empty"),
-        (["--results", "mine", "--out", "empty"], "--out is a file, empty a folder"),
+        (["--results", "mine", "--out", "empty"], "--out must be a file, but empty is a folder"),
         (["--results", "mine", "--out", "file/r.html"], "cannot write file/r.html"),
     ],
 )

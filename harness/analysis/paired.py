@@ -71,7 +71,7 @@ def trainers(records: Iterable[Record], a: str, b: str) -> tuple[Chosen, Chosen]
         if name not in there:
             raise unknown("recorded trainer", name, there)
     if a == b:
-        raise ValueError(f"{a} beside itself; name two trainers, or two folders")
+        raise ValueError(f"cannot compare {a} with itself; name two trainers, or two folders")
     return (lambda r: r.spec.trainer == a), (lambda r: r.spec.trainer == b)
 
 
