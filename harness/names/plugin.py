@@ -40,7 +40,7 @@ def class_in(module: ModuleType, kind: str) -> type | None:
 def lacking(module: ModuleType) -> str:
     """Why the abstract classes of a module cannot be used, as the end of a message."""
     lacks = [
-        f"{cls.__name__} lacks {', '.join(sorted(cls.__abstractmethods__))}"
+        f"{cls.__name__} does not define {', '.join(sorted(cls.__abstractmethods__))}"
         for cls in vars(module).values()
         if inspect.isabstract(cls) and cls.__module__ == module.__name__
     ]
