@@ -355,7 +355,7 @@ def test_an_edited_plug_in_does_not_get_its_old_result(
     ("body", "init", "code", "said"),
     [
         ("raise MemoryError('too much')", "", 1, "MemoryError: too much (own.py, line 7)"),
-        ("loss.backward()", "", 1, "gradients() must yield losses, it returned None"),
+        ("loss.backward()", "", 1, "gradients() must yield losses, but it returned None"),
         ("return iter(())", "", 1, "gradients() yielded no loss for an episode"),
         ("loss.backward(); yield loss.item()", "", 1, "must yield the loss as a tensor"),
         ("yield loss.detach()", "", 1, "without filling any .grad of the model"),
