@@ -50,7 +50,7 @@ class Trainer(nn.Module, ABC):
         """Make `memory` for `batch` sequences, on the model's device; called once, at the start."""
 
     def close(self) -> None:
-        """Release what the method holds besides memory; called once, at the end, come what may."""
+        """Release what the method holds besides memory; called once, last, even after errors."""
 
     @classmethod
     def suits(cls, model: Model, task: Task) -> str:
