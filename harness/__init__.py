@@ -2,5 +2,5 @@
 
 import os
 
-# torch's profiler library, which gauges memory, prints a line on stderr at every start and stop
+# torch's profiler library, used to measure memory, prints a line on stderr at every start and stop
 os.environ.setdefault("KINETO_LOG_LEVEL", "99")

@@ -11,19 +11,19 @@ from harness.cli import sgbench
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run a command; what a user got wrong becomes one line on stderr and exit code 2."""
+    """Run a command; a user's mistake becomes one line on stderr and exit code 2."""
     try:
         code = sgbench.main(arguments, prog_name="sgbench", standalone_mode=False)
     except click.ClickException as error:
         code = _refuse(error.format_message())
     except ValueError as error:
         code = _refuse(str(error))
-    except OSError as error:  # a full disk, a worker that died: recorded rows are whole
+    except OSError as error:  # a full disk, a dead worker: the rows already recorded are whole
         print(f"sgbench: {error}", file=sys.stderr)
         code = 1
     except (click.Abort, KeyboardInterrupt):
         print(
-            "sgbench: stopped; the same command goes on from the last checkpoints, seconds back",
+            "sgbench: stopped; run the same command to resume from checkpoints seconds old",
             file=sys.stderr,
         )
         code = 130

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 
 
 def at_least(minimum: float, **values: float) -> None:
-    """Raise ValueError naming the first of `values` that is under `minimum`, or no finite number.
+    """Raise ValueError naming the first of `values` that is below `minimum` or not finite.
 
     >>> at_least(1, T=3, hidden=64)
     """
@@ -28,7 +28,7 @@ def below_one(**values: float) -> None:
 
 
 def unknown(what: str, name: str, known: Iterable[str]) -> ValueError:
-    """The error for a name that is not there: what came, what may come, what was probably meant.
+    """The error for an unknown name: what was given, what exists, what was probably meant.
 
     >>> str(unknown("trainer", "dnii", ["bptt", "dni"]))
     "no trainer 'dnii'; there are: bptt, dni (did you mean 'dni'?)"

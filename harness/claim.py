@@ -11,7 +11,7 @@ from harness.statistics import Paired
 from harness.store import Record
 
 FEWEST = 6
-"""Pairs, under which nothing is decided: the exact test of five cannot reach LEVEL."""
+"""Pairs below which nothing is decided: the exact test of five cannot reach LEVEL."""
 
 LEVEL = 0.05
 """Of the Holm-adjusted p-value."""
@@ -25,9 +25,9 @@ class Finding:
     where:   what it was tried on
     paired:  the effect and its p-value, against `null`
     unit:    of the effect: "×" for a ratio
-    bound:   whether the effect is a lower bound only: what was measured ends before it shows
+    bound:   whether the effect is only a lower bound, because the measurement ends too early
     if_true: the side of `null` on which the effect then lies
-    details: more to print, a line each, not tested
+    details: further lines to print, not tested
     """
 
     says: str
@@ -57,7 +57,7 @@ class Finding:
 
 
 class Claim(ABC):
-    """What is said of a method, to be tried on records.
+    """What is said of a method, to be tested on records.
 
     letter:   its place among the claims
     question: what it answers
@@ -72,5 +72,5 @@ class Claim(ABC):
     def findings(self, records: Sequence[Record]) -> list[Finding]:
         """Every test that the records allow; those that lack runs are left out.
 
-        records: complete, or diverged, which is a result, too
+        records: complete, or diverged, which is also a result
         """

@@ -39,8 +39,8 @@ class Episode:
     def windows(self, T: int) -> Iterator[Episode]:
         """Cut into windows of T timesteps, the last one shorter where T does not divide L.
 
-        A window is itself an episode, but for its weights: all windows' together sum to 1,
-        so that the losses of the windows add up to the loss of the episode.
+        A window is itself an episode, except that only the weights of all windows together sum to
+        1, so that the losses of the windows add up to the loss of the episode.
         """
         for start in range(0, self.length, T):
             yield self.part(start, start + T)
@@ -58,7 +58,7 @@ class Episode:
         )
 
     def to(self, device: torch.device, dtype: torch.dtype) -> Episode:
-        """The same episode on a device, its floating-point tensors in a dtype (ids stay ids)."""
+        """The same episode on a device, with floats as the dtype (ids stay ids)."""
         if self.weight.device == device and self.weight.dtype == dtype:
             return self
 

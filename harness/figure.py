@@ -25,11 +25,11 @@ class Figure(ABC):
 
     @abstractmethod
     def draw(self, records: Sequence[Record]) -> Drawing:
-        """Draw what is there of completed runs; LookupError where there is nothing to draw."""
+        """Draw what the records hold; LookupError where there is nothing to draw."""
 
 
 def save(drawing: Drawing, folder: Path, name: str) -> list[Path]:
-    """Write a drawing as NAME.svg and NAME.png; ValueError where that cannot be."""
+    """Write a drawing as NAME.svg and NAME.png; ValueError where they cannot be written."""
     import matplotlib as mpl
 
     paths = [folder / f"{name}.{kind}" for kind in ("svg", "png")]

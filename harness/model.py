@@ -1,4 +1,4 @@
-"""The network, the same for every trainer: whole, in depth and, where it recurs, in time."""
+"""The network, the same for every trainer: whole, in depth and, if it is recurrent, in time."""
 
 from __future__ import annotations
 
@@ -57,9 +57,9 @@ class Model(Stage):
         """Return the places where the network can be cut in depth, from input to output.
 
         They are modules of the model, not copies: a gradient of a stage is one of the model, and
-        every parameter belongs to one stage. The first reads encoded(x), each other one the
-        outputs of the one before. Each has its own part of the state, see split(). In order they
-        are the whole of forward(). A model that cannot be cut returns [self] and defines forward().
+        every parameter belongs to one stage. The first reads encoded(x), every other the outputs
+        of the one before. Each has its own part of the state, see split(). One after the other
+        they make up forward(). A model that cannot be cut returns [self] and defines forward().
         """
 
     def forward(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
@@ -86,15 +86,15 @@ class Model(Stage):
     def split(self, state: Tensor) -> tuple[Tensor, ...]:
         """Cut a state (..., d_state) into one part for each stage, in order."""
         widths = [stage.d_state for stage in self.stages()]
-        if max(widths) == sum(widths):  # one stage has it all: no cut, whose gradient is a copy
-            # torch's FLOP counter trips over a view of a leaf that is taken without gradients
+        if max(widths) == sum(widths):  # one stage has all of it: a cut would copy the gradient
+            # torch's FLOP counter fails on a view of a leaf that is taken without gradients
             nothing = (state if torch.is_grad_enabled() else state.detach())[..., :0]
             return tuple(state if width else nothing for width in widths)
         pieces: tuple[Tensor, ...] = state.split(widths, -1)
         return pieces
 
     def join(self, parts: list[Tensor]) -> Tensor:
-        """Put the parts of a state, one for each stage, together again: (..., d_state)."""
+        """Join the parts of a state, one for each stage: (..., d_state)."""
         kept = [part for part in parts if part.shape[-1]] or parts[:1]
         return kept[0] if len(kept) == 1 else torch.cat(kept, -1)
 
@@ -158,7 +158,7 @@ class Recurrent(Model):
     def __init__(
         self, d_in: int, d_out: int, layer: Callable[[int, int], Layer], *, hidden: int, layers: int
     ) -> None:
-        """layer: makes one of input width and `hidden`."""
+        """layer: makes a layer from its input width and `hidden`."""
         at_least(1, hidden=hidden, layers=layers)
         super().__init__(d_in, d_out)
         self.hidden = hidden
@@ -174,10 +174,10 @@ class Recurrent(Model):
     ) -> Tensor:
         """Return the state (..., d_state) one timestep on: s_{t+1} = f(θ, x_t, s_t).
 
-        In plain operations, which torch.func differentiates (jvp, vjp, jacrev) and batches (vmap).
+        In plain operations, so that torch.func can differentiate (jvp, vjp, jacrev) and batch it.
 
         x_t:     (..., d_in) or ids (...), with the leading dimensions of the state: (B,) or none
-        weights: by names of named_parameters(), in place of the model's own; those not named stay
+        weights: by the names in named_parameters(), to use instead of the model's own; may be some
         """
         if weights is not None:
             return _with(weights, _Step(self), x_t, state)

@@ -18,18 +18,18 @@ from harness.registry import Registry
 class Rule(ABC):
     """How a gradient moves a weight. Options are keyword-only, with defaults.
 
-    remembers: what torch.optim keeps of every parameter, by its names there; "step", if among
-               them, counts the parameter's updates
+    remembers: what torch.optim keeps for every parameter, under its names there; "step", if one
+               of them, counts the parameter's updates
     """
 
     remembers: tuple[str, ...] = ()
 
     @abstractmethod
     def in_torch(self, parameters: list[nn.Parameter], lr: float) -> torch.optim.Optimizer:
-        """torch.optim's own optimiser of these parameters; for the eager engine."""
+        """torch.optim's own optimiser for these parameters; for the eager engine."""
 
     def numbers(self, rate: Tensor, step: Tensor | None) -> list[Tensor]:
-        """The numbers that one update takes for all elements of a weight; scalars, float64.
+        """The numbers that one update needs for all elements of a weight; scalars, float64.
 
         rate: the learning rate
         step: which update of the weight it is, from 1; None where the rule does not count
@@ -41,7 +41,7 @@ class Rule(ABC):
     ) -> Tensor:
         """The weight after the same update in plain operations; for the compiler.
 
-        memory:  what is remembered, by name, to be changed in place; "step" is counted already
+        memory:  what is remembered, by name, to be changed in place; "step" is already counted
         numbers: those of numbers(), in the weight's dtype
         """
         raise TypeError(f"{type(self).__name__} has no moved(), the update in plain operations")
@@ -50,12 +50,12 @@ class Rule(ABC):
 class Schedule(ABC):
     """The factor on the learning rate, from 0 to 1, as a function of data-time.
 
-    All updates of an episode share the factor of its middle. So every trainer, however many
-    updates it makes of an episode, moves by the same rate on the same data; and a run that goes
-    on from a checkpoint needs to know how far it had come, and nothing else.
+    All updates of an episode share the factor at its middle. So every trainer has the same rate
+    on the same data, however many updates it makes of an episode; and a run that resumes from a
+    checkpoint needs to know only how far it had got.
 
     budget: timesteps of the run
-    warmup: timesteps over which the factor first grows from 0 to 1, in proportion
+    warmup: timesteps over which the factor first grows linearly from 0 to 1
     """
 
     def __init__(self, budget: int, *, warmup: int = 0) -> None:
@@ -68,10 +68,10 @@ class Schedule(ABC):
 
     @abstractmethod
     def course(self, share: float) -> float:
-        """The factor when so much of what follows the warm-up is done; share: from 0 to 1."""
+        """The factor after a share, from 0 to 1, of the timesteps that follow the warm-up."""
 
     def factor(self, timesteps: float) -> float:
-        """The factor when so many timesteps are done."""
+        """The factor after so many timesteps of the run."""
         if timesteps < self.warmup:
             return timesteps / self.warmup
         left = self.budget - self.warmup
@@ -81,9 +81,9 @@ class Schedule(ABC):
 class Optimiser:
     """A rule, its peak learning rate, and the norm at which the gradient is clipped (0: never).
 
-    rule:     a rule, or one of ours by its call: "adam", "sgd(momentum=0.9)"
-    schedule: of the learning rate; None: it stays. A run's is for its model alone: the networks
-              of a trainer's own, as a synthesiser, keep theirs at the peak
+    rule:     a rule, or the call of a built-in one: "adam", "sgd(momentum=0.9)"
+    schedule: of the learning rate; None: constant. A run's schedule is for its model alone: a
+              trainer's own networks, such as a synthesiser, keep their peak rate
     """
 
     def __init__(
@@ -135,22 +135,22 @@ class Update:
         self._optimiser.zero_grad(set_to_none=True)
 
     def moments(self) -> list[Tensor]:
-        """What the rule remembers of every parameter, one after the other.
+        """What the rule remembers for every parameter, one after the other.
 
-        The same tensors until others are loaded: every update changes them in place.
+        The tensors stay the same until a state is loaded: updates change them in place.
         """
         if self._moments is None:
             self._moments = self._begun()
         return self._moments
 
     def _begun(self) -> list[Tensor]:
-        """The tensors of moments(); those that are not there yet as torch.optim begins them."""
+        """The tensors of moments(); missing ones are initialised as torch.optim does it."""
         found = []
         for parameter in self.parameters:
             state = self._optimiser.state[parameter]
             for name in self._how.rule.remembers:
                 kept = state.get(name)
-                if name == "step":  # torch.optim may have begun it on the CPU
+                if name == "step":  # torch.optim may have made it on the CPU
                     kept = torch.zeros(()) if kept is None else kept
                     state[name] = kept = kept.to(parameter.device)
                 elif kept is None:
@@ -168,7 +168,7 @@ class Update:
     ) -> None:
         """The same update in plain operations, for a compiler to fuse; in place.
 
-        As torch.optim has it, a parameter without a gradient stays as it is.
+        As in torch.optim, a parameter without a gradient does not change.
         """
         rule = self._how.rule
         given = iter(moments)
@@ -185,15 +185,15 @@ class Update:
         if self._how.clip:
             norm = torch.stack([g.square().sum() for _, g, _ in moved]).sum().sqrt()
             scalars.append((self._how.clip / (norm + 1e-6)).clamp(max=1.0))
-        counts = "step" in rule.remembers  # else all weights share their numbers
+        counts = "step" in rule.remembers  # if not, all weights share the same numbers
         for *_, memory in moved if counts else moved[:1]:
             if counts:
                 memory["step"].copy_(memory["step"] + 1)
             # float64: Adam's 1 - 0.999**t has four digits left in float32
             numbers = rule.numbers(rate, memory["step"].double() if counts else None)
             scalars += [number.to(dtype) for number in numbers]
-        # A product with the identity is a kernel of its own: else all this would be worked out
-        # again for every weight.
+        # A product with the identity is a kernel of its own: without it, all this would be
+        # computed again for every weight.
         identity = torch.eye(len(scalars), dtype=dtype, device=device)
         known = iter((torch.stack(scalars).unsqueeze(0) @ identity)[0])
         factor = next(known) if self._how.clip else None

@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A thing that can be named: what it is, where it is written, how it is loaded."""
+    """Something that can be named: its kind, its file, and how to load it."""
 
     kind: str
     name: str
@@ -38,7 +38,7 @@ class Entry:
     def defaults(self) -> dict[str, str]:
         """Its options and their defaults, as written.
 
-        Like the summary read from the source, not imported: torch would take a second.
+        Read from the source, as the summary is, without an import: torch would take a second.
         """
         return written_options(self._source())
 
@@ -49,9 +49,9 @@ class Entry:
 class Registry:
     """Everything that a name on the command line can mean.
 
-    plugins: files outside the project; every class in them that is of one of the kinds (FOLDERS)
-             is found under the file's name.
-    outside: these, and the files that installed packages bring
+    plugins: files outside the project; of each kind (FOLDERS) the last class in a file is found
+             under the file's name
+    outside: these, and the files of installed packages' entry points
     """
 
     def __init__(self, plugins: Iterable[Path | str] = ()) -> None:
@@ -94,7 +94,7 @@ class Registry:
                 raise unknown(f"option for {kind} {call.name!r} named", name, keywords)
             if name in types and not _fits(value, types[name]):
                 raise ValueError(
-                    f"option {name} of {kind} {call.name!r} must be {_said(types[name])}, "
+                    f"option {name} of {kind} {call.name!r} must be {_in_words(types[name])}, "
                     f"got {value!r}"
                 )
         for name, parameter in keywords.items():
@@ -103,7 +103,7 @@ class Registry:
         return {n: call.options.get(n, p.default) for n, p in keywords.items()}
 
     def make(self, kind: str, text: str, *arguments: Any) -> Any:
-        """Build what a call names; ValueError, one line, on anything a user got wrong."""
+        """Build what a call names; ValueError, one line, for any mistake of the user's."""
         options = self.options(kind, text)
         call = Call.parse(text)
         cls = self.entry(kind, call.name).load()
@@ -111,7 +111,7 @@ class Registry:
             inspect.signature(cls).bind(*arguments, **options)
         except TypeError as error:
             raise ValueError(
-                f"{kind} {call.name!r}: {error}; options of one's own are keyword-only"
+                f"{kind} {call.name!r}: {error}; a class's own options must be keyword-only"
             ) from None
         try:
             return cls(*arguments, **options)
@@ -122,8 +122,8 @@ class Registry:
         there = self._entries[entry.kind].get(entry.name)
         if there:
             raise ValueError(
-                f"{entry.path.name}: there is a {entry.kind} {entry.name!r} already; "
-                "name the file otherwise"
+                f"{entry.path.name}: there is already a {entry.kind} {entry.name!r}; "
+                "rename the file"
             )
         self._entries[entry.kind][entry.name] = entry
 
@@ -135,7 +135,9 @@ class Registry:
             if (cls := class_in(module, kind)) is not None
         ]
         if not found:
-            raise ValueError(f"plug-in {path.name} holds no {', '.join(FOLDERS)}{lacking(module)}")
+            raise ValueError(
+                f"plug-in {path.name} defines no {', '.join(FOLDERS)}{lacking(module)}"
+            )
         for entry in found:
             self._add(entry)
 
@@ -162,11 +164,11 @@ def _fits(value: Any, hint: Any) -> bool:
     return isinstance(value, hint) if inspect.isclass(hint) else True
 
 
-def _said(hint: Any) -> str:
-    """A type as an error says it."""
+def _in_words(hint: Any) -> str:
+    """A type as error messages name it."""
     origin = get_origin(hint)
     if origin in (Union, UnionType):
-        return " or ".join(_said(each) for each in get_args(hint))
+        return " or ".join(_in_words(each) for each in get_args(hint))
     if origin is Literal:
         return " or ".join(repr(choice) for choice in get_args(hint))
     plain = {int: "a whole number", float: "a number", str: "text in quotes", NoneType: "None"}

@@ -13,14 +13,14 @@ class Score:
     """A column of a run's rows, its unit, and whether more of it is better.
 
     column: in the recorded rows: "t_task", "bits", "accuracy"
-    unit:   what one of it is
+    unit:   in words
     higher: whether more is better
     rows:   the rows that hold it. "curve": the last one is the result. "validation": the best one
             is, or the same column on the test set, with the weights that were best on validation
-    digits: after the point, in tables
+    digits: after the decimal point, in tables
     name:   in a few words [default: the column]
     said:   in headings and beside axes [default: the name]
-    least:  the easiest target that means anything; None: any does
+    least:  the easiest target that is worth reaching; None: any is
     """
 
     column: str
@@ -42,7 +42,7 @@ class Score:
 
     @property
     def nothing(self) -> float:
-        """What every value is better than."""
+        """A value that every other is better than."""
         return -math.inf if self.higher else math.inf
 
     def better(self, value: float, than: float) -> bool:

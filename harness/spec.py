@@ -23,11 +23,11 @@ class RunSpec:
     device:    "cpu", "cuda", "cuda:1", ...
     probe:     updates between two gradient probes (0: none)
     optimiser, schedule: calls, e.g. "sgd(momentum=0.9)", "cosine(warmup=100)": how the model's
-               weights are moved, and how its learning rate changes. Networks of the trainer's own,
-               a synthesiser among them, have an optimiser of their own and follow no schedule.
+               weights are updated, and how its learning rate changes. A trainer's own networks,
+               such as a synthesiser, have their own optimiser and follow no schedule.
 
-    A field that is added later has a default, which means what was done before there was the
-    field, and which never changes: a spec that does not use the field keeps its id.
+    A field that is added later has a default that means what was done before the field existed,
+    and that never changes: a spec that does not use the field keeps its id.
     """
 
     task: str
@@ -69,7 +69,7 @@ class RunSpec:
 
     @property
     def suffix(self) -> str:
-        """Optimiser and schedule where they are not the usual ones, to be put behind a label.
+        """Optimiser and schedule where they are not the defaults, to be appended to a label.
 
         For example: ", sgd(momentum=0.9), cosine(warmup=100)"; for adam and constant: ""
         """
@@ -79,8 +79,8 @@ class RunSpec:
     def to_dict(self) -> dict[str, Any]:
         """What a record holds: the fields of version 0.1, and later ones that are not at default.
 
-        So the id is the hash of what stands in the record, which needs no code to be checked; and
-        an older version reads a record that uses nothing it does not know.
+        So the id is the hash of the spec as the record holds it, and can be checked without code;
+        and an older version can read a record that uses no newer field.
         """
         usual = {field.name: field.default for field in fields(self)}
         return {
@@ -99,8 +99,8 @@ class RunSpec:
         unknown = sorted(values.keys() - {field.name for field in fields(cls)})
         if unknown:
             raise ValueError(
-                f"a spec with {', '.join(unknown)}: it is of a newer version of sgbench, "
-                "or of another"
+                f"unknown fields {', '.join(unknown)}: the spec is from a newer version of "
+                "sgbench, or from a different one"
             )
         return cls(**values)
 
@@ -114,12 +114,12 @@ FIRST = ("task", "trainer", "model", "seed", "batch", "lr", "clip", "timesteps",
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conditions:
-    """How a run is made. What it computes does not depend on it, but for rounding.
+    """How a run is executed. What it computes does not depend on it, except for rounding.
 
     engine: "eager", "compiled" or "auto"
-    again:  make it anew, whatever is recorded
-    limit:  seconds after which it is given up, the whole of a stack together; None: never
-    stack:  how many runs that differ in their seed alone are made as one
+    again:  run it again, even if it is recorded
+    limit:  seconds after which it is stopped, together with its whole stack; None: never
+    stack:  how many runs that differ only in their seed are trained as one
     tensorboard: folder for live scalars
     """
 

@@ -12,7 +12,7 @@ import numpy as np
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A centre and its 95 % interval; NaN bounds where one value says nothing of the spread.
+    """A centre and its 95 % interval; NaN bounds where a single value says nothing about it.
 
     n: how many values, or pairs, it was computed from
     """

@@ -1,4 +1,4 @@
-"""A results folder: the records of runs, and what these can go on from."""
+"""A results folder: the records of runs, and their checkpoints."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def _on_stderr(message: str) -> None:
 
 
 class Store:
-    """A results folder: runs/ holds a record per run, checkpoints/ what they can go on from.
+    """A results folder: runs/ holds a record per run, checkpoints/ what runs resume from.
 
-    A record that is kept may be packed with gzip; it is read as it is, and unpacked to be
-    written on. What is damaged is passed over and named, once.
+    A record may be packed with gzip; it is read as it is, and unpacked before more is written to
+    it. What is damaged is skipped, and reported once.
 
-    say: where it is named
+    say: called with each report, one line
     """
 
     def __init__(self, folder: Path | str, say: Callable[[str], None] = _on_stderr) -> None:
@@ -37,7 +37,7 @@ class Store:
         self._damage: dict[str, str] = {}
 
     def say(self, message: str) -> None:
-        """Tell the user a line, the first time that it comes."""
+        """Tell the user a line, once."""
         if message not in self._said:
             self._said.add(message)
             self._say(message)
@@ -55,7 +55,7 @@ class Store:
             ) from None
 
     def record(self, spec: RunSpec) -> Record | None:
-        """The record of a run, None where there is none that can be read."""
+        """The record of a run; None where none can be read."""
         path = self._path(spec)
         for there in (path, _packed(path)):
             if there.exists():
@@ -63,11 +63,11 @@ class Store:
         return None
 
     def damage(self, spec: RunSpec) -> str:
-        """What was found damaged when the record of a run was last read; empty: nothing."""
+        """What was damaged when the record of a run was last read; empty: nothing."""
         return self._damage.get(spec.id, "")
 
     def text(self, spec: RunSpec) -> str:
-        """A run's record as it stands in its file."""
+        """The text of a run's record."""
         return self._path(spec).read_text(encoding="utf-8")
 
     def records(self) -> list[Record]:
@@ -86,19 +86,19 @@ class Store:
         return found
 
     def open(self, spec: RunSpec) -> Writer:
-        """A writer for a run; BusyError while another process holds it."""
+        """A writer for a run; BusyError while another process is writing it."""
         path = self._path(spec)
         if not path.exists() and _packed(path).exists():
             unpacked = path.with_name(f"{path.name}.{os.getpid()}")
             text, _, _ = lines.unpacked(_packed(path).read_bytes())
             unpacked.write_bytes(text)
             with suppress(FileExistsError):
-                os.link(unpacked, path)  # whole, and never over one that is being written
+                os.link(unpacked, path)  # as a whole, and never over one that is being written
             unpacked.unlink()
         return Writer(path)
 
     def checkpoint(self, spec: RunSpec) -> Path:
-        """Where a run keeps what it can go on from."""
+        """The path of a run's checkpoint."""
         return self.folder / "checkpoints" / f"{spec.id}.pt"
 
     def _path(self, spec: RunSpec) -> Path:

@@ -15,7 +15,7 @@ class Suite(ABC):
     """Runs that belong together.
 
     figures: names of the figures drawn from them
-    claims:  names of the claims judged on them when they are made
+    claims:  names of the claims judged by them when the suite has run
     """
 
     figures: tuple[str, ...] = ()
@@ -27,7 +27,7 @@ class Suite(ABC):
 
 
 def trainers(registry: Registry, T: int) -> list[str]:
-    """Every trainer that there is, with unroll length T where it has one."""
+    """Every known trainer, with unroll length T where it has one."""
     return [
         f"{name}(T={T})" if "T" in registry.entry("trainer", name).defaults() else name
         for name in registry.names("trainer")

@@ -1,4 +1,4 @@
-"""The network that predicts gradients, and what every method with one shares."""
+"""The network that predicts gradients, and what all methods with one share."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class Synthesiser(nn.Sequential):
     `layers` hidden layers of ReLU units. The last layer starts at zero, so that an untrained
     synthesiser is silent and training starts as truncated backpropagation.
 
-    bounded: M reads tanh(state). The cell of an LSTM knows no bound: read as it is, it lets the
-             predictions grow with it, which push it on, to hundreds of times the true gradient
+    bounded: M reads tanh(state). The cell of an LSTM is unbounded: if M reads it as it is,
+             predictions grow with it and drive it on, to hundreds of times the true gradient
     """
 
     def __init__(self, d_state: int, *, hidden: int, layers: int, bounded: bool) -> None:
@@ -41,7 +41,7 @@ class Synthesiser(nn.Sequential):
 
 
 class SyntheticGradientTrainer(Trainer):
-    """Truncated backpropagation that hears from beyond the cut through a synthesiser.
+    """Truncated backpropagation with a synthesiser's gradient from beyond the cut.
 
     h_k enters window k, whose loss is L_k; M is the synthesiser, s the scale, γ the discount.
 
@@ -54,7 +54,7 @@ class SyntheticGradientTrainer(Trainer):
     hidden:    width of the synthesiser's hidden layers; None: d_state
     layers:    its hidden layers; 0: M is linear
     bounded:   whether it reads tanh(state), see Synthesiser
-    optimiser, lr, clip: how it is moved. Plain SGD: Adam moves every weight by its full step
+    optimiser, lr, clip: the synthesiser's. Plain SGD: Adam moves every weight by a full step
                whatever the signal, a noise floor as large as the gradients that matter
 
     discount:  γ, the factor on it in the synthesiser's own target: s, where one backward pass
@@ -93,15 +93,15 @@ class SyntheticGradientTrainer(Trainer):
 
     @classmethod
     def suits(cls, model: Model, task: Task) -> str:
-        return "" if model.d_state else "it predicts the gradient of a state, and there is none"
+        return "" if model.d_state else "it predicts the gradient of a state; the model has none"
 
     def bootstrap(self, discount: float | None) -> None:
-        """Set γ where it is not the scale; ValueError where it cannot be had."""
+        """Set γ where it is not the scale; ValueError where the scale does not allow it."""
         if discount is None:
             return
         at_least(0, discount=discount)
         if self.scale == 0 and discount > 0:
-            raise ValueError(f"scale must be above 0 where discount is, got {self.scale!r}")
+            raise ValueError(f"scale must be above 0 if discount is, got {self.scale!r}")
         self.discount = discount
 
     def gradients(self, episode: Episode) -> Iterator[Tensor]:
@@ -118,7 +118,7 @@ class SyntheticGradientTrainer(Trainer):
             yield loss.detach()
 
     def objective(self, loss: Tensor, h_0: Tensor, beyond: Tensor | None) -> Tensor:
-        """What a window minimises: its loss, and what a method adds to it."""
+        """What a window minimises: its loss, and anything that a method adds."""
         return loss
 
     def cut(self, episode: Episode) -> Iterator[Episode]:
@@ -146,7 +146,7 @@ class SyntheticGradientTrainer(Trainer):
         """Fill the model's gradients with ∂L/∂θ + s M(h_T) ∂h_T/∂θ; return the target at h_0.
 
         The target (B, d_state) is B (∂L/∂h_0) + γ M(h_T) ∂h_T/∂h_0, per sequence. Where γ = s one
-        backward pass gives both; else the two terms need a pass each.
+        backward pass gives both; otherwise each of the two terms needs its own pass.
         """
         B = len(h_0)
         if beyond is None:
@@ -166,7 +166,7 @@ class SyntheticGradientTrainer(Trainer):
         """Fill the synthesiser's gradients: squared error, summed over d_state, mean over B.
 
         The per-sequence gradient is regressed, not the batch mean's: a mean over B and d_state
-        leaves gradients of 1e-8 and less, under Adam's epsilon, and the synthesiser is frozen.
+        leaves gradients of 1e-8 or less, below Adam's epsilon, and the synthesiser is frozen.
         """
         squared_error(self.synthesiser(state.detach()), target).backward()
 
@@ -177,7 +177,7 @@ class SyntheticGradientTrainer(Trainer):
 
             M(h_k) → Σ_{j ≥ k} ∂L_j/∂h_k, up to the end of the episode
 
-        Memory while it lasts: that of full backpropagation.
+        While it lasts, it takes the memory of full backpropagation.
         """
         boundaries, losses = [], []
         h = self.boundary(episode).requires_grad_()

@@ -26,9 +26,9 @@ class Task(ABC):
 
     @abstractmethod
     def episodes(self, batch: int, rng: torch.Generator, multiple: int) -> Iterator[Episode]:
-        """Yield training episodes without end; what they hold depends on `rng` alone.
+        """Yield training episodes without end; their data depend on `rng` alone.
 
-        multiple: on a stream, stretches are a whole number of windows of this many timesteps.
+        multiple: on a stream, a stretch is a whole number of windows of this many timesteps
         """
 
     @abstractmethod
@@ -36,7 +36,7 @@ class Task(ABC):
         """Yield the validation set, the same on every call; its weights sum to 1 over all of it."""
 
     def test(self, batch: int) -> Iterator[Episode]:
-        """Yield the test set, as validation(); nothing where the task has none."""
+        """Yield the test set, like validation(); nothing where the task has none."""
         return iter(())
 
     @abstractmethod
@@ -45,14 +45,14 @@ class Task(ABC):
 
     @property
     def score(self) -> Score:
-        """What runs are compared by; here the loss in bits, on the test set where there is one."""
+        """What runs are compared by; by default bits, on the test set where there is one."""
         return bits(self.unit)
 
     def grade(self, outputs: Tensor, episode: Episode) -> Tensor | None:
         """Measure outputs (L, B, d_out) by the score's column; None where that is the loss.
 
-        A scalar. As with the loss, the values of an evaluation set's episodes add up to the whole
-        set's: weighted by episode.weight, the share of right answers is an accuracy.
+        A scalar. As with the loss, the values of an evaluation set's episodes add up to the value
+        of the set: weighted by episode.weight, the share of right answers is an accuracy.
         """
         return None
 
@@ -68,8 +68,8 @@ class Task(ABC):
         return {}
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what a checkpoint must hold for episodes() to go on where it stopped."""
+        """Return what a checkpoint must hold for episodes() to continue where it stopped."""
         return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:  # noqa: B027
-        """Take up what state_dict() gave."""
+        """Restore what state_dict() returned."""

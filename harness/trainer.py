@@ -26,15 +26,15 @@ class Trainer(nn.Module, ABC):
 
     T:       unroll length in timesteps; None where the method unrolls whole episodes
     carried: the state (B, d_state) that the last window left, detached; None at the start
-    memory:  named tensors that the method keeps from window to window beside `carried`, detached.
-             begin() makes them; gradients() replaces them or writes into them. Their shapes stay
-    rng:     a generator on the CPU for methods that draw, seeded by the owner; a checkpoint
-             holds its state
+    memory:  named tensors that the method keeps from window to window besides `carried`, detached.
+             begin() makes them; gradients() replaces them or writes into them. Shapes never change
+    rng:     a generator on the CPU for methods that draw random numbers, seeded by the owner; a
+             checkpoint holds its state
     seen:    timesteps trained on, counted by the owner
     """
 
     T: int | None = None
-    own_optimiser: Optimiser | None = None  # how own_parameters() are moved
+    own_optimiser: Optimiser | None = None  # updates own_parameters()
 
     def __init__(self, model: Model, loss: Loss) -> None:
         super().__init__()
@@ -47,10 +47,10 @@ class Trainer(nn.Module, ABC):
         self._is_cut = False
 
     def begin(self, batch: int) -> None:
-        """Make `memory` for `batch` sequences, on the model's device; called once, first."""
+        """Make `memory` for `batch` sequences, on the model's device; called once, at the start."""
 
     def close(self) -> None:
-        """Let go of what the method holds besides memory; called once, last, whatever happened."""
+        """Release what the method holds besides memory; called once, last, even after errors."""
 
     @classmethod
     def suits(cls, model: Model, task: Task) -> str:
@@ -62,20 +62,20 @@ class Trainer(nn.Module, ABC):
         """Fill .grad and yield the loss (nats, scalar, detached) once per update.
 
         The losses of one episode add up to the loss of one forward pass over it. To be compiled,
-        it depends on the episode, the weights, `carried`, `memory` and the phase alone.
+        it must depend only on the episode, the weights, `carried`, `memory` and the phase.
         """
 
     def cut(self, episode: Episode) -> Iterator[Episode]:
-        """Cut an episode into the windows that take an update each: T timesteps, or the whole.
+        """Cut an episode into windows, one per update: of T timesteps, or the whole.
 
         A method may choose other lengths here, and draw them from `rng`; its gradients() then
-        goes through windows(). Gradients of the windows, one after the other, are those of the
-        episode.
+        iterates over windows(). gradients() on one window after the other must do the same as on
+        the episode.
         """
         return iter([episode]) if self.T is None else episode.windows(self.T)
 
     def windows(self, episode: Episode) -> Iterator[Episode]:
-        """The windows of cut(); just the episode itself where an engine has cut it already."""
+        """The windows of cut(); only the episode itself where an engine has already cut it."""
         return iter([episode]) if self._is_cut else self.cut(episode)
 
     def forward(self, episode: Episode, *, is_cut: bool = False) -> list[Tensor]:
@@ -110,11 +110,11 @@ class Trainer(nn.Module, ABC):
         twin = copy.deepcopy(self, {id(self.loss): self.loss})
         for module in twin.modules():
             if isinstance(module, nn.RNNBase):
-                module.flatten_parameters()  # the copies lie apart, which cuDNN warns of
+                module.flatten_parameters()  # the copies are not contiguous, and cuDNN warns
         return twin
 
     def boundary(self, window: Episode) -> Tensor:
-        """The state (B, d_state) that enters a window: zero, or carried over; a leaf of its own."""
+        """The state (B, d_state) that enters a window: zero, or carried over; always a new leaf."""
         if window.fresh or self.carried is None:
             return self.model.initial_state(window.batch)
         return self.carried.detach()
@@ -138,7 +138,7 @@ class Trainer(nn.Module, ABC):
         }
 
     def set_extra_state(self, state: dict[str, Any]) -> None:
-        """Take up what get_extra_state() gave, on the device of the weights."""
+        """Restore what get_extra_state() returned, on the device of the weights."""
         device = next(self.parameters()).device
         self.carried, self.seen = state["carried"], state.get("seen", 0)
         if self.carried is not None:
@@ -148,7 +148,7 @@ class Trainer(nn.Module, ABC):
             self.rng.set_state(state["rng"].cpu())
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
-        """Move or convert all that belongs to the trainer, as .to() and .double() ask."""
+        """Move or convert everything that belongs to the trainer, for .to() and .double()."""
         moved: Self = super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         self.memory = {name: fn(kept) for name, kept in self.memory.items()}
         self.carried = None if self.carried is None else fn(self.carried)

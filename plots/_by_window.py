@@ -12,9 +12,9 @@ from plots import _shared
 
 
 def columns(records: Sequence[Record]) -> dict[str, list[Record]]:
-    """The records by what stands above their column; those without a T stand in every one.
+    """The records by the title of their column; those without a T are in every column.
 
-    Windows that only one method was run at share the last column.
+    Windows at which only one method was run share the last column.
     """
     windowed = by(lambda r: r.spec.T or 0, [r for r in records if r.spec.T])
     whole = [r for r in records if not r.spec.T]
@@ -28,6 +28,6 @@ def columns(records: Sequence[Record]) -> dict[str, list[Record]]:
 
 
 def curves(group: _shared.Named, x: str, *, steps: bool = False) -> pd.DataFrame:
-    """The score of each trainer along training, on a grid of its own: budgets differ by T."""
+    """The score of each trainer along training, each on its own grid: budgets differ by T."""
     frames = (_shared.score_on_grid({t: runs}, x, steps=steps) for t, runs in group.items())
     return pd.concat(frames, ignore_index=True)

@@ -26,15 +26,15 @@ from harness.store import Record, Row
 
 PANEL = (5.2, 3.3)  # inches
 HEADROOM = 0.9
-"""For a title above all panels and a legend under them, inches."""
+"""Room for a title above all panels and a legend below them, inches."""
 
 Named = Mapping[str, Sequence[Record]]
-"""The runs of a panel by what its legend calls them."""
+"""The runs of a panel by their names in its legend."""
 
 
 def completed(records: Sequence[Record], wanted: Callable[[Record], bool]) -> list[list[Record]]:
-    """The completed runs among `records` that are wanted, a list per setting, seeds and trainers
-    together. LookupError where there is none."""
+    """The completed runs among `records` that are wanted, one list per setting. LookupError where
+    there is none."""
     chosen = [r for r in distinct(records) if r.status == "complete" and wanted(r)]
     if not chosen:
         raise LookupError("no completed run to draw")
@@ -42,7 +42,7 @@ def completed(records: Sequence[Record], wanted: Callable[[Record], bool]) -> li
 
 
 def trained(record: Record) -> bool:
-    """Whether a run was made for what it learns, not for what one episode costs."""
+    """Whether a run was made to learn, not to measure one episode."""
     return len(record.curve) >= 5
 
 
@@ -64,10 +64,10 @@ def on_grid(
     steps: bool = False,
     points: int = 200,
 ) -> pd.DataFrame:
-    """Recorded curves at common points of x, so that seeds can be taken together.
+    """Recorded curves at common points of x, so that seeds can be combined.
 
-    rows:  of a record; one without a value (NaN) is passed over
-    steps: between two rows the earlier one holds; else the line between them
+    rows:  of a record; rows without a value (NaN) are skipped
+    steps: between two rows the earlier value holds; else interpolate linearly
 
     A trainer is drawn where all of its seeds have values.
     """
@@ -106,7 +106,7 @@ def _curve(rows: Sequence[Row], x: str, value: Callable[[Row], float]) -> np.nda
 def lines(
     axes: Axes, frame: pd.DataFrame, x: str, *, steps: bool = False, band: bool = True
 ) -> None:
-    """A line per trainer, the median over seeds, in a band that holds every seed."""
+    """A line per trainer, the median over seeds, in a band that spans all seeds."""
     labels = ordered(frame["trainer"])
     style = styles(labels)
     for i, label in enumerate(labels):
@@ -125,7 +125,7 @@ def lines(
 
 
 def line(style: Mapping[str, Mapping[str, Any]], label: str) -> dict[str, Any]:
-    """What matplotlib draws a trainer's line with."""
+    """Matplotlib's arguments for a trainer's line."""
     return {
         "color": style["palette"][label],
         "dashes": style["dashes"][label] or (None, None),
@@ -138,7 +138,7 @@ def line(style: Mapping[str, Mapping[str, Any]], label: str) -> dict[str, Any]:
 
 
 def legend(drawing: Drawing, labels: Iterable[str]) -> None:
-    """One legend of all panels, in rows under them."""
+    """One legend for all panels, below them."""
     shown = ordered(labels)
     style = styles(shown)
     drawing.legend(
@@ -159,12 +159,12 @@ def panels(
 
 
 def wrapped(label: str) -> str:
-    """A label short enough to stand beside an axis."""
+    """A label wrapped to fit beside an axis."""
     return fill(label, 26)
 
 
 def thousands(axes: Axes) -> None:
-    """Few marks along x, with a comma at the thousands."""
+    """Few ticks along x, with a comma at the thousands."""
     axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))
 
@@ -185,7 +185,7 @@ def title(records: Sequence[Record]) -> str:
 
 
 def seeds(records: Sequence[Record]) -> str:
-    """How many seeds lines and bands stand for."""
+    """How many seeds the lines and bands summarise."""
     counts = Counter(label for label, runs in arms(records).items() for _ in runs)
     found = "–".join(map(str, sorted({min(counts.values()), max(counts.values())})))
     return "1 seed" if found == "1" else f"median and range of {found} seeds"

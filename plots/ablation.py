@@ -22,7 +22,7 @@ from plots import _shared
 class Ablation(Figure):
     """One row a copy task, one line a variant, one dot a run.
 
-    Left T_task in the end; right the norm of the synthetic gradient over the true one, the median
+    Left: T_task at the end. Right: the norm of the synthetic gradient over the true one, the median
     over the probes of the second half: 1 is right, 100 is a prediction that has run away.
     """
 

@@ -41,7 +41,7 @@ class ActivationBytes(Figure):
         for axes, (column, what, unit) in zip(grid[0], MEASURES, strict=True):
             for i, label in enumerate(labels):
                 own = frame[frame["trainer"] == label].sort_values("timesteps")
-                # markers shrink and are hollow: methods that hold the same are seen one in another
+                # markers shrink and are hollow: where methods hold the same, all remain visible
                 size = LARGEST - (LARGEST - SMALLEST) * i / max(len(labels) - 1, 1)
                 axes.plot(
                     own["timesteps"], own[column].astype(float) / 1e3, label=label,

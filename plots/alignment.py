@@ -20,7 +20,7 @@ def _gradient(row: Row) -> float:
 
 
 def _boundaries(row: Row) -> float:
-    """The mean over the boundaries of an episode; none where there is none."""
+    """The mean over the boundaries of an episode; NaN where there is none."""
     cosines = row["boundary_cosine"]
     return sum(cosines) / len(cosines) if cosines else math.nan
 

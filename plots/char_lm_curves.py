@@ -24,7 +24,7 @@ AXES = (
     ("flops", 1e-9, "GFLOP"),
 )
 BEGINNING = 0.2
-"""Of the training, which is left out: it would leave no room for what differs."""
+"""Share of the training that the y limits ignore: it would hide the differences."""
 
 
 class CharLmCurves(Figure):
@@ -67,7 +67,7 @@ class CharLmCurves(Figure):
 
 
 def _draw(axes: Axes, records: Sequence[Record], x: str, scale: float) -> None:
-    """A line a method; where one is drawn at several T, a legend of the panel's own says which."""
+    """A line per method; if several T are drawn, the panel gets a legend of its own."""
     several = len({r.spec.T for r in records}) > 1
     frame = _by_window.curves(arms(records) if several else by(name, records), x)
     frame[x] *= scale
@@ -77,7 +77,7 @@ def _draw(axes: Axes, records: Sequence[Record], x: str, scale: float) -> None:
 
 
 def _limits(records: Sequence[Record]) -> tuple[float, float]:
-    """Of y: what the late part of the training holds."""
+    """Limits of y: the range of the later part of training."""
     by_score = score(records[0])
     late = [
         p[by_score.column]

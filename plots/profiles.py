@@ -20,14 +20,14 @@ from plots import _shared
 
 MEASURES = {"seconds": "seconds", "flops": "FLOPs", "activation_bytes": "activation bytes"}
 LARGEST = 32.0
-"""τ at which the axes end: what takes longer still is as good as not there."""
+"""τ at which the axes end; what takes longer is not shown."""
 
 
 class Profiles(Figure):
     """A row a measure, a curve a method (Dolan & Moré, 2002, as AlgoPerf draws them).
 
-    Left each method at the T that is best for it; beside it, a panel for every T, methods at equal
-    T. A problem is a setting and a seed; one on which a method was not run counts as not solved.
+    Left: each method at its best T; beside it, a panel for every T, methods at equal T. A problem
+    is a setting and a seed; one on which a method was not run counts as not solved.
     """
 
     def runs(self, registry: Registry) -> list[RunSpec]:

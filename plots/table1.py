@@ -55,7 +55,7 @@ GROUPS = (
 )
 WIDTH, HEIGHT = 0.66, 0.78  # of a cell, inches
 MARGIN = 0.7
-"""Of the column of row names, in cells, beyond two."""
+"""Width of the column of row names beyond two cells, in cells."""
 
 
 class Table1(Figure):

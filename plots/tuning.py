@@ -21,8 +21,8 @@ from plots import _shared
 class Tuning(Figure):
     """One panel a task, one column a method, one dot a trial: the mean over its seeds.
 
-    A level solved is averaged over training, which tells apart trials that end on the same level;
-    of other scores the best on validation counts. A trial with a diverged seed is not drawn.
+    A level solved is averaged over training, which tells apart trials that end at the same level;
+    for other scores the best on validation counts. Diverged runs are left out.
     """
 
     def runs(self, registry: Registry) -> list[RunSpec]:
@@ -73,7 +73,7 @@ class Tuning(Figure):
 
 
 def _trial(record: Record) -> tuple[str, str]:
-    """The method, and what was tried on it, the rates and a line for each of its own options."""
+    """The method, and what was tried: its rates, and a line for each of its own options."""
     options = {k: v for k, v in Call.parse(record.spec.trainer).options.items() if k != "T"}
     said = {"lr": "own lr"}  # of the method's parameters, not of the model's
     own = [f"{said.get(k, k)} {v:g}" if isinstance(v, float) else f"{k} {v}"

@@ -41,7 +41,7 @@ class Stream(NamedTuple):
 
     have:  (B,) timesteps filled
     level: of the episodes at its end
-    old:   timesteps at its head in which some row still is at a level before
+    old:   timesteps at its head in which some row is still at an earlier level
     """
 
     queue: Sequences
@@ -57,9 +57,9 @@ class Copying(Task):
                row, rows out of phase, state carried over. "reset": a batch of aligned episodes,
                state zero at each start
     threshold: a level is solved when the mean error is below this many bits per output bit (the
-               paper's 0.15: about 2 % of the bits wrong if the network is as sure as it should be)
-    average:   K, over how many episodes' worth of timesteps that mean is taken, the same for every
-               T; timesteps of the level before do not count. 10 episodes of 32 rows are over a
+               paper's 0.15: about 2 % of the bits are wrong if the network is well calibrated)
+    average:   K, how many episodes' worth of timesteps the mean is taken over, the same for every
+               T; timesteps of earlier levels do not count. 10 episodes of 32 rows are over a
                thousand output bits even at N = 1, so that no level is passed by luck, and few
                enough that a level costs a hundred timesteps, not thousands
     start:     N of the first level
@@ -86,8 +86,8 @@ class Copying(Task):
         self.threshold, self.average = threshold, average
         self.d_in, self.d_out = d_in, d_out
         self.level, self.solved = start, Level(0, 0)
-        self._recent: list[tuple[float, float]] = []  # bits, and the episodes' worth they are of
-        self._worth = 1.0  # of the episode yielded last; 0: some of it is of another level
+        self._recent: list[tuple[float, float]] = []  # bits, and how many episodes they are worth
+        self._worth = 1.0  # of the episode yielded last; 0: part of it is of another level
         self._stream: Stream | None = None
         self._periods: dict[Level, int] = {}  # an episode's length, in timesteps
 
@@ -120,8 +120,8 @@ class Copying(Task):
         while have.min() < length:
             if level != self.level:
                 old = int(have.max())
-                # A level begins after a random silence in every row: else all rows would step
-                # up together, and be in phase ever after.
+                # A level begins after a random silence in every row: otherwise all rows would
+                # change level together, and stay in phase from then on.
                 have = have + torch.randint(period, (batch,), generator=rng)
                 level = self.level
             queue = _grown(queue, int(have.max()) + period)
@@ -182,7 +182,7 @@ class Copying(Task):
             "recent": self._recent,
             "stream": stream
             and (
-                tuple(part[:filled].clone() for part in stream.queue),  # the next episode fills on
+                tuple(part[:filled].clone() for part in stream.queue),  # filled so far
                 stream.have,
                 tuple(stream.level),
                 stream.old,
@@ -208,7 +208,7 @@ def _episode(
 def _grown(queue: Sequences, capacity: int) -> Sequences:
     """The queue with room for `capacity` timesteps; new room is silent.
 
-    It grows to four times what is needed, so that it is copied only once in many episodes.
+    It grows to four times what is needed, so that it is rarely copied.
     """
     if len(queue.scored) >= capacity:
         return queue

@@ -22,7 +22,7 @@ SPLIT = "first 90 % of the characters train, next 5 % validate, last 5 % test"
 class Corpus:
     """A text as symbol ids, in three splits, with one alphabet for all of it.
 
-    sha256:     of the files, in the order train, validation, test where there are three
+    sha256:     of the files, in the order train, validation, test if there are three
     convention: what was done to the characters, and how they were split
     """
 
@@ -104,7 +104,7 @@ SOURCES = {
 def load(name: str) -> Corpus:
     """Read a corpus by name ("pydoc", one of SOURCES) or by the path of a text file.
 
-    Raises ValueError, one line, where it is not there, is damaged or cannot be split.
+    ValueError, one line, where it is missing, damaged or cannot be split.
     """
     if name == "pydoc":
         from pydoc_data import topics
@@ -120,11 +120,11 @@ def load(name: str) -> Corpus:
         return _encoded(texts, paths, source.convention)
     path = Path(os.path.expanduser(name))
     if not path.is_file():
-        raise ValueError(f"no corpus {name!r}: neither pydoc, {', '.join(SOURCES)} nor a text file")
+        raise ValueError(f"no corpus {name!r}: not pydoc, {', '.join(SOURCES)} or a text file")
     try:
         return _split(path.read_text(encoding="utf-8"), [path])
     except UnicodeDecodeError:
-        raise ValueError(f"corpus {name!r} is not a text in UTF-8") from None
+        raise ValueError(f"corpus {name!r} is not UTF-8 text") from None
 
 
 def _fetched(name: str, file: str) -> Path:

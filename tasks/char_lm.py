@@ -3,8 +3,8 @@
 x:  t h e _ c a      ids of the characters
 y:  h e _ c a t      the character after each; all are scored
 
-A stream: each of the B rows reads the training text over and over, from a place of its own; the
-places are evenly spaced from a random start. The state is carried over.
+A stream: each of the B rows reads the training text over and over, each from a different place;
+the places are evenly spaced from a random start. The state is carried over.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class CharLm(Task):
         return self._read(self.corpus.test, batch)
 
     def _read(self, text: Tensor, batch: int) -> Iterator[Episode]:
-        """Read a text once, in `batch` rows; the rest that would not fill them is left out."""
+        """Read a text once, in `batch` rows; a remainder that does not fill them is left out."""
         length = (len(text) - 1) // batch
         if length < 1:
             raise ValueError(

@@ -355,7 +355,7 @@ def test_an_edited_plug_in_does_not_get_its_old_result(
     ("body", "init", "code", "said"),
     [
         ("raise MemoryError('too much')", "", 1, "MemoryError: too much (own.py, line 7)"),
-        ("loss.backward()", "", 1, "gradients() must yield losses, it returned None"),
+        ("loss.backward()", "", 1, "gradients() must yield losses, but it returned None"),
         ("return iter(())", "", 1, "gradients() yielded no loss for an episode"),
         ("loss.backward(); yield loss.item()", "", 1, "must yield the loss as a tensor"),
         ("yield loss.detach()", "", 1, "without filling any .grad of the model"),
@@ -387,7 +387,7 @@ def test_a_plug_in_that_lacks_a_method_is_told_which(
     path = tmp_path / "typo.py"
     path.write_text("from harness.trainer import Trainer\nclass Own(Trainer):\n    x = 1\n")
     assert call(*RUN, "typo", "--plugin", str(path)) == 2
-    assert "Own lacks gradients" in capfd.readouterr().err
+    assert "Own does not define gradients" in capfd.readouterr().err
 
 
 def test_one_figure_is_a_suite_and_draws_its_own_runs_not_all_that_lies_in_the_folder(

@@ -242,10 +242,10 @@ def test_the_command_compares_folders(tmp_path: Path, capsys: pytest.CaptureFixt
     ("arguments", "text"),
     [
         (["dnii(T=3)", "tbptt(T=3)"], "no recorded trainer 'dnii(T=3)'; there are: dni(T=3), tb"),
-        (["dni(T=3)", "dni(T=3)"], "dni(T=3) beside itself"),
+        (["dni(T=3)", "dni(T=3)"], "cannot compare dni(T=3) with itself"),
         (["dni(T=3", "tbptt(T=3)"], "cannot read 'dni(T=3'"),
         (["mine", "nowhere"], "no folder 'nowhere' to compare with mine"),
-        (["mine", "mine"], "mine beside itself"),
+        (["mine", "mine"], "cannot compare mine with itself"),
         (["mine", "empty"], "no records in empty"),
         (["mine", "apart"], "no two completed runs of A and B share a task, a setting and a seed"),
     ],

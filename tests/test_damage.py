@@ -142,7 +142,7 @@ def add(*added: Any) -> Change:
 class Damage:
     """What is done to a record, what is said of it, and what is then known of the run.
 
-    status: None where the record is passed over whole
+    status: None where the record is skipped as a whole
     """
 
     change: Change
@@ -151,23 +151,23 @@ class Damage:
 
 
 DAMAGES = {
-    "bytes at the end": Damage(add(b"\xff\xfe\x80\x00"), r"line \d+ is no text", "complete"),
-    "zeros at the end": Damage(add(b"\0" * 40), r"line \d+ is no JSON", "complete"),
-    "null at the end": Damage(add(b"null\n"), r"line \d+ is JSON, but no object", "complete"),
-    "a list": Damage(line(CURVE, b"[]\n"), r"line 3\d is JSON, but no object"),
-    "a number": Damage(line(CURVE, b"17\n"), "is JSON, but no object"),
-    "half a line": Damage(line(CURVE, b'{"kind": "curve", "ti\n'), "is no JSON"),
-    "bytes in a line": Damage(line(SCORE, b'{"kind": "\xff\xfe"}\n'), "is no text"),
-    "ten thousand brackets": Damage(line(CURVE, b"[" * 10_000 + b"\n"), "is no JSON"),
-    "five thousand digits": Damage(line(CURVE, b"1" * 5_000 + b"\n"), "is no JSON"),
-    "half a character": Damage(put(END, error="\ud83d"), "is no text", "incomplete"),
+    "bytes at the end": Damage(add(b"\xff\xfe\x80\x00"), r"line \d+ is not text", "complete"),
+    "zeros at the end": Damage(add(b"\0" * 40), r"line \d+ is not JSON", "complete"),
+    "null at the end": Damage(add(b"null\n"), r"line \d+ is JSON, but not an object", "complete"),
+    "a list": Damage(line(CURVE, b"[]\n"), r"line 3\d is JSON, but not an object"),
+    "a number": Damage(line(CURVE, b"17\n"), "is JSON, but not an object"),
+    "half a line": Damage(line(CURVE, b'{"kind": "curve", "ti\n'), "is not JSON"),
+    "bytes in a line": Damage(line(SCORE, b'{"kind": "\xff\xfe"}\n'), "is not text"),
+    "ten thousand brackets": Damage(line(CURVE, b"[" * 10_000 + b"\n"), "is not JSON"),
+    "five thousand digits": Damage(line(CURVE, b"1" * 5_000 + b"\n"), "is not JSON"),
+    "half a character": Damage(put(END, error="\ud83d"), "is not text", "incomplete"),
     "two rows on a line": Damage(
-        line(CURVE, b'{"kind": "curve"}, {"kind": "curve"}\n'), "is no JSON"
+        line(CURVE, b'{"kind": "curve"}, {"kind": "curve"}\n'), "is not JSON"
     ),
     "no kind": Damage(without(CURVE, "kind"), "has no kind"),
-    "an unknown kind": Damage(put(CURVE, kind="curfe"), "is of no known kind: 'curfe'"),
-    "a kind that is none": Damage(put(CURVE, kind=["curve"]), r"is of no known kind: \['curve'\]"),
-    "an empty kind": Damage(put(CURVE, kind=""), "is of no known kind: ''"),
+    "an unknown kind": Damage(put(CURVE, kind="curfe"), "is of an unknown kind: 'curfe'"),
+    "a kind that is none": Damage(put(CURVE, kind=["curve"]), r"an unknown kind: \['curve'\]"),
+    "an empty kind": Damage(put(CURVE, kind=""), "is of an unknown kind: ''"),
     "no bits": Damage(without(CURVE, "bits"), "lacks 'bits'"),
     "no timesteps": Damage(without(SCORE, "timesteps"), "lacks 'timesteps'"),
     "null bits": Damage(put(SCORE, bits=None), "holds bits=None"),
@@ -205,22 +205,22 @@ DAMAGES = {
     "a count that no float holds": Damage(put(CURVE, level_n=2**63 - 1), r"holds level_n=92\d+"),
     "an end without its memory": Damage(without(END, "activation_bytes"),
                                         "lacks 'activation_bytes'", "incomplete"),
-    "the header gone": Damage(drop(HEADER), "no line says which run it is of", None),
+    "the header gone": Damage(drop(HEADER), "no line says which run it belongs to", None),
     "the header torn": Damage(line(HEADER, b'{"kind": "run", "id\n'),
-                              "no line says which run it is of", None),
-    "the header damaged": Damage(line(HEADER, b'{"kind": "run"\xff}\n'), "line 1 is no text", None),
+                              "no line says which run it belongs to", None),
+    "the header damaged": Damage(line(HEADER, b'{"kind": "run"\xff}\n'), "1 is not text", None),
     "no spec": Damage(without(HEADER, "spec"), "line 1 lacks 'spec'", None),
     "no options": Damage(without(HEADER, "options"), "line 1 lacks 'options'", None),
     "options that are none": Damage(put(HEADER, options={"trainer": 3}), "holds options=", None),
     "a spec that is text": Damage(put(HEADER, spec="dni"), "line 1 holds spec='dni'", None),
     "a spec without a task": Damage(lambda found: found[0]["spec"].pop("task"),
-                                    "line 1 holds no spec that can be read", None),
+                                    "line 1 holds no readable spec", None),
     "a seed that is text": Damage(lambda found: found[0]["spec"].update(seed="0"),
-                                  "line 1 holds no spec that can be read", None),
+                                  "line 1 holds no readable spec", None),
     "a task that is none": Damage(lambda found: found[0]["spec"].update(task=["plain_copy"]),
-                                  "line 1 holds no spec that can be read", None),
+                                  "line 1 holds no readable spec", None),
     "another seed": Damage(lambda found: found[0]["spec"].update(seed=77),
-                           r"line 1 is of the run \w{16}, which is not the file's name", None),
+                           r"line 1 belongs to run \w{16}, which is not the file's name", None),
     "a score that is none": Damage(put(HEADER, score={"column": "t_task"}),
                                    "line 1 holds score=", None),
     "a score that no row has": Damage(
@@ -242,7 +242,7 @@ def test_what_is_damaged_is_left_out_and_named_and_the_rest_is_read(
     read = {record.spec.id: record for record in store.records()}
     store.records()
     (said,) = capsys.readouterr().err.splitlines()
-    rest = "it is passed over" if damage.status is None else "the rest of it is read"
+    rest = "it is skipped" if damage.status is None else "the rest is read"
     assert re.fullmatch(
         f"sgbench: {tmp_path}/runs/{VICTIM}.jsonl is damaged: .*{damage.said}.*; {rest}", said
     )
@@ -267,9 +267,9 @@ PACKED = {
     "cut": (lambda data: data[: len(data) // 2], "its packed text is cut short", "incomplete"),
     "cut by its checksum": (lambda data: data[:-4], "its packed text is cut short", "damaged"),
     "another checksum": (lambda data: data[:-8] + b"\1\2\3\4" + data[-4:],
-                         "it cannot be unpacked to its end", "incomplete"),
+                         "it cannot be unpacked completely", "incomplete"),
     "more bytes": (lambda data: data + b"more", "more bytes follow its packed text", "complete"),
-    "no gzip": (lambda data: b"\0\1" + data[2:], "it cannot be unpacked to its end", None),
+    "no gzip": (lambda data: b"\0\1" + data[2:], "it cannot be unpacked completely", None),
     "empty": (lambda data: b"", "its packed text is cut short", None),
 }  # fmt: skip
 
@@ -299,7 +299,7 @@ def test_a_file_that_cannot_be_read_is_passed_over(
     (tmp_path / "runs" / f"{VICTIM}.jsonl").mkdir()
     assert len(store.records()) == len(WHOLE) - 1
     (said,) = capsys.readouterr().err.splitlines()
-    assert said.endswith(f"{VICTIM}.jsonl cannot be read: Is a directory; it is passed over")
+    assert said.endswith(f"{VICTIM}.jsonl cannot be read: Is a directory; it is skipped")
 
 
 def test_a_spec_of_a_newer_version_is_passed_over(
@@ -316,7 +316,7 @@ def test_a_spec_of_a_newer_version_is_passed_over(
     found = rows(WHOLE[VICTIM])
     found[0]["spec"]["dropout"] = 0.5
     assert len(lay(tmp_path, {**WHOLE, VICTIM: joined(found)}).records()) == len(WHOLE) - 1
-    assert "no spec that can be read (a spec with dropout)" in capsys.readouterr().err
+    assert "no readable spec (a spec with dropout)" in capsys.readouterr().err
 
 
 SOUND: dict[str, tuple[Change, str | None]] = {
@@ -381,7 +381,7 @@ def test_commands_that_read_name_the_damage_once_and_go_on(
         assert call(*command, *where) == 0, command
         said, err = capsys.readouterr()
         assert said
-        assert err.count("is damaged: line 1 is no JSON; it is passed over") == 1, command
+        assert err.count("is damaged: line 1 is not JSON; it is skipped") == 1, command
     assert len(store.records()) == len(WHOLE) - 1
 
 
@@ -403,9 +403,9 @@ def test_a_damaged_record_is_made_anew_by_the_same_command(
     assert call(*asked) == 0
     said, err = capfd.readouterr()
     assert f"{seeds} run{'s' if seeds == '2' else ''}: 1 new" in said
-    assert err.count(f"{path} is damaged: line 6 is JSON, but no object") == 1
-    (anew,) = [line for line in err.splitlines() if "begins anew" in line]
-    assert re.fullmatch(r"sgbench: plain_copy\(bits=2\) tbptt\(T=2\) seed \d begins anew", anew)
+    assert err.count(f"{path} is damaged: line 6 is JSON, but not an object") == 1
+    (anew,) = [line for line in err.splitlines() if "starts over" in line]
+    assert re.fullmatch(r"sgbench: plain_copy\(bits=2\) tbptt\(T=2\) seed \d starts over", anew)
     after = Store(tmp_path).records()
     assert [r.status for r in after] == ["complete"] * int(seeds)
     for kind in ("curve", "validation"):
@@ -445,7 +445,7 @@ def test_a_run_goes_on_from_its_checkpoint_where_nothing_before_it_is_lost(
     where = 3 if lost == "before" else len(found) - 1
     path.write_bytes(b"".join([*found[:where], b"\xff\n", *found[where + 1 :]]))
     assert record(spec, registry, store, lambda timesteps, word: None) == "complete"
-    told = "begins anew" if lost == "before" else "goes on from its checkpoint"
+    told = "starts over" if lost == "before" else "resumes from its checkpoint"
     assert f"{spec.label} {told}" in capsys.readouterr().err
     (after,) = store.records()
     assert after.status == "complete"

@@ -162,8 +162,8 @@ def count_in_a_list(trainer: Any) -> float:
     ("scale", "said"),
     [
         (lambda trainer: 0.5 if trainer.seen < 100 else 1.0, "depends on `seen`"),
-        (count, "keeps count"),
-        (count_in_a_list, "keeps count"),
+        (count, "keeps a count"),
+        (count_in_a_list, "keeps a count"),
         (lambda trainer: float(torch.rand(())), "draws random numbers"),
     ],
 )
@@ -186,7 +186,7 @@ def test_a_trainer_with_a_memory_of_its_own_is_refused(scale: Any, said: str) ->
 def test_a_tensor_that_no_optimiser_moves_is_refused() -> None:
     trainer = make_trainer("tbptt(T=3)", make_model())
     trainer.model.register_buffer("mean", torch.zeros(3))
-    with pytest.raises(TypeError, match=r"stacked: no optimiser moves 'model\.mean'$"):
+    with pytest.raises(TypeError, match=r"stacked: no optimiser updates 'model\.mean'$"):
         Compiled(trainer, updates_of(trainer), as_traced).prepare(random_episode(6, dtype=F64))
 
 

@@ -64,7 +64,7 @@ def test_a_suite_says_in_a_line_what_it_leaves_out(
     asked = ["suite", "xor", "--seeds", "4", "--timesteps", str(STEPS)]
     assert call(*asked, "--results", str(recorded)) == 0
     first, *rest = capsys.readouterr().out.splitlines()
-    assert first == f"12 runs left out, {LEAVES_OUT}, and there is none"
+    assert first == f"12 runs left out, {LEAVES_OUT}; the model has none"
     assert [line.split()[0] for line in rest if "bptt" in line] == ["bptt", "tbptt(T=3)"]
 
 
@@ -84,7 +84,7 @@ def test_a_run_that_does_not_suit_is_refused_before_anything_is_written(
     (line,) = capsys.readouterr().err.splitlines()
     assert line == (
         "sgbench: trainer dni(T=3) does not suit model mlp: "
-        "it predicts the gradient of a state, and there is none"
+        "it predicts the gradient of a state; the model has none"
     )
     assert not (tmp_path / "r").exists()
 
@@ -96,7 +96,7 @@ def test_what_suits_is_kept_in_its_order() -> None:
     assert kept == [asked[1], asked[3], asked[4]]
     assert lines == [
         "2 runs left out, dni(T=3), sg(T=3) with mlp: "
-        "it predicts the gradient of a state, and there is none"
+        "it predicts the gradient of a state; the model has none"
     ]
     assert suiting(kept, REGISTRY) == (kept, [])
 

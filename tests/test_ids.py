@@ -75,5 +75,7 @@ def test_the_id_is_the_hash_of_what_stands_in_the_record(spec: RunSpec) -> None:
 
 
 def test_a_field_that_is_not_known_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"^a spec with colour, shape: it is of a newer version"):
+    with pytest.raises(
+        ValueError, match=r"^unknown fields colour, shape: the spec is from a newer"
+    ):
         RunSpec.from_dict(USUAL.to_dict() | {"shape": 1, "colour": 2})

@@ -83,7 +83,7 @@ def test_what_is_no_call_is_refused_in_one_line(text: str) -> None:
         ("trainer", "dni(T='3')", "option T of trainer 'dni' must be a whole number, got '3'"),
         ("trainer", "dni(T=True)", "option T of trainer 'dni' must be a whole number, got True"),
         ("trainer", "dni(optimiser='lion')", "must be 'sgd' or 'adam', got 'lion'"),
-        ("trainer", "dni(scale=0, discount=1)", "scale must be above 0 where discount is, got 0"),
+        ("trainer", "dni(scale=0, discount=1)", "scale must be above 0 if discount is, got 0"),
         ("model", "lstm(hidden=0)", "model lstm(hidden=0): hidden must be at least 1, got 0"),
         ("model", "lstm(hidden=1.5)", "option hidden of model 'lstm' must be a whole number"),
     ],
@@ -140,7 +140,7 @@ def plugin(folder: Path, text: str, name: str = "mine.py") -> Path:
         ("import nowhere_to_be_found", "plug-in mine.py: ModuleNotFoundError"),
         (
             "x = 1",
-            "plug-in mine.py holds no task, model, trainer, optimiser, schedule, figure, suite",
+            "plug-in mine.py defines no task, model, trainer, optimiser, schedule, figure, suite",
         ),
     ],
 )
@@ -153,7 +153,7 @@ def test_a_bad_plug_in_is_refused_in_one_line(text: str, said: str, tmp_path: Pa
 def test_a_plug_in_may_not_take_a_name_that_is_taken(tmp_path: Path) -> None:
     text = "from harness.trainers.tbptt import Tbptt\nclass Mine(Tbptt):\n    '''Mine.'''\n"
     assert "mine" in Registry([plugin(tmp_path, text)]).names("trainer")
-    with pytest.raises(ValueError, match="there is a trainer 'tbptt' already"):
+    with pytest.raises(ValueError, match="there is already a trainer 'tbptt'"):
         Registry([plugin(tmp_path, text, "tbptt.py")])
 
 

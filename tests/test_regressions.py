@@ -370,13 +370,13 @@ def test_an_update_keeps_thresholds_and_what_is_not_asked_for(tmp_path: Path) ->
     [
         (None, "no baseline"),
         ("{", "is damaged"),
-        ("[]", "is of version None of the check"),
-        ('{"version": 0}', "is of version 0 of the check, this is 1; remove it, and --update"),
+        ("[]", "is from version None of the check"),
+        ('{"version": 0}', "is from version 0 of the check, this is version 1; remove it, and"),
         ('{"version": 1}', "is damaged: KeyError 'figures'"),
         ('{"version": 1, "made": {}, "figures": {"cost/x": {"threshold": -1, "values": [1]}}}',
          "in cost/x: a threshold must be at least 0, got -1"),
         ('{"version": 1, "made": {}, "figures": {"cost/x": {"threshold": 0, "values": ["a"]}}}',
-         "in cost/x: 'a' is no number"),
+         "in cost/x: 'a' is not a number"),
     ],
 )  # fmt: skip
 def test_a_baseline_that_cannot_be_compared_with_is_one_line(

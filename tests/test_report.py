@@ -179,7 +179,7 @@ def test_every_run_that_did_not_complete_is_marked(folder: Path, tmp_path: Path)
     for status, n in (("diverged", 1), ("failed", 1), ("incomplete", 1), ("complete", 7)):
         marks = re.findall(rf'<summary><span class="badge {status}">{status}</span>', text)
         assert len(marks) == n
-    assert "The run was stopped, or is running still" in said.replace("the run", "The run")
+    assert "The run was stopped, or is still running" in said.replace("the run", "The run")
 
 
 def test_charts_are_of_completed_runs_and_mark_the_others(folder: Path) -> None:
@@ -299,7 +299,7 @@ def test_the_same_records_give_the_same_page(folder: Path, tmp_path: Path) -> No
     [
         (["--results", "nowhere"], "no folder 'nowhere' for --results"),
         (["--results", "empty"], "no records in empty"),
-        (["--results", "mine", "--out", "empty"], "--out is a file, empty a folder"),
+        (["--results", "mine", "--out", "empty"], "--out must be a file, but empty is a folder"),
         (["--results", "mine", "--out", "file/r.html"], "cannot write file/r.html"),
     ],
 )

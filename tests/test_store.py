@@ -285,7 +285,7 @@ def test_a_damaged_checkpoint_is_named_and_the_run_begins_anew(
     (said,) = capsys.readouterr().err.splitlines()
     told = "belongs to another run" if how == "another's" else "is damaged"
     assert said.startswith(f"sgbench: checkpoint {path} {told}")
-    assert said.endswith(f"; {spec.label} begins anew")
+    assert said.endswith(f"; {spec.label} starts over")
     kinds = [line["kind"] for line in lines(store, spec)]
     assert (kinds.count("run"), kinds.count("resumed")) == (2, 0)
 

@@ -270,7 +270,7 @@ def test_a_run_that_ends_badly_ends_alone(tmp_path: Path) -> None:
     assert raises[0] == "failed"
     assert "RuntimeError: <script>bad</script> (bad.py, line" in raises[1]
     assert dies == ("failed", "its process died (killed, or out of memory); "
-                    "the same command goes on with it")  # fmt: skip
+                    "run the same command to resume it")  # fmt: skip
     assert hangs == ("failed", "took longer than its limit of 8 s")
     assert starves[0] == "failed"
     assert "MemoryError" in starves[1]
@@ -294,7 +294,7 @@ def test_a_suite_whose_progress_dies_is_not_one_that_was_stopped(
         main(asked)
     assert ended.value.code == 1
     assert capsys.readouterr().err.splitlines()[-1] == (
-        "sgbench: the process that passes progress on died (killed, or out of memory)"
+        "sgbench: the process that relays progress died (killed, or out of memory)"
     )
 
 

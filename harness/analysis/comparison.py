@@ -1,4 +1,4 @@
-"""The table that answers what a method reaches and what it costs, beside the others."""
+"""The table of what each method reaches and what it costs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ HEADER = (
 
 
 class Cell(NamedTuple):
-    """A cell as it is printed, and the number that its column is sorted by; NaN: there is none."""
+    """A cell as it is printed, and the number that its column is sorted by; NaN: no number."""
 
     said: str
     value: float
@@ -34,7 +34,7 @@ NOTHING = Cell("–", math.nan)
 
 
 class Line(NamedTuple):
-    """A trainer: what it is called, its runs whatever their status, a cell a further column."""
+    """A trainer: its label, its runs whatever their status, a cell for each further column."""
 
     trainer: str
     records: list[Record]
@@ -59,11 +59,11 @@ class Section:
 
 
 def comparison(records: Sequence[Record]) -> str:
-    """One table a setting, one line a trainer: medians over seeds with 95 % intervals.
+    """One table per setting, one line per trainer: medians over seeds with 95 % intervals.
 
     The target is what the weakest trainer reaches: the level that its median seed solves, or its
     median best validation score. Runs that did not complete are counted and left out of the
-    numbers; runs of one episode, made for what it costs to hold, are for figures.
+    numbers; runs of one episode, which only measure memory, are left to the figures.
     """
     return "\n\n".join(_printed(section) for section in sections(records))
 
@@ -124,7 +124,7 @@ def _cells(records: Sequence[Record], target: float) -> list[Cell]:
 
 
 def _short(value: float) -> Cell:
-    """Three digits or all of a larger number's; a dash for a target that was not reached."""
+    """Three digits, or all digits of a larger number; a dash for a target that was not reached."""
     if math.isinf(value):
         return NOTHING
     return Cell(f"{value:,.0f}" if value >= 100 else f"{value:.3g}", value)

@@ -11,7 +11,7 @@ class Look(NamedTuple):
     """How one method is drawn.
 
     dashes: lengths on and off, in line widths; empty: solid
-    marker: as matplotlib names it; all of them can be filled
+    marker: as matplotlib names it; all can be filled
     """
 
     colour: str
@@ -20,8 +20,8 @@ class Look(NamedTuple):
     hatch: str
 
 
-# No two share dashes, marker or hatch, so that none of them rests on its colour. The first five
-# colours and the first spare are Okabe & Ito's, made for the colour-blind.
+# No two share dashes, marker or hatch, so that colour is never needed to tell them apart. The
+# first five colours and the first spare are Okabe & Ito's, made for the colour-blind.
 LOOKS = {
     "bptt": Look("#000000", (), "o", ""),
     "tbptt": Look("#0072b2", (6, 2), "s", "//"),
@@ -37,7 +37,7 @@ LOOKS = {
     "kf_rtrl": Look("#7a4a12", (7, 1, 1, 1, 1, 1, 1, 1), "d", "|-"),
     "bp_lambda": Look("#8fc257", (5, 1, 1, 1, 1, 1, 1, 1, 1, 1), "P", "x|"),
 }
-"""The methods that have a place in every legend: from the full gradient to a predicted one."""
+"""The methods with a fixed look, in the order of legends: full gradient to predicted one."""
 
 SPARES = (
     Look("#e69f00", (4, 1, 1, 1), "H", "++"),
@@ -46,17 +46,17 @@ SPARES = (
     Look("#ff8fab", (1, 1, 1, 4), (6, 1, 0), "/o"),
     Look("#2f2f8f", (10, 2, 1, 2, 1, 2, 1, 2), (3, 1, 0), "+."),
 )
-"""For methods of others, in the order of their names."""
+"""For plug-ins' methods, in the order of their names."""
 
 METHODS = tuple(LOOKS)
 WIDTH, WIDTHS = 2.0, (1.2, 3.0)
-"""Of lines, in points: of a method drawn once; of its shortest window and its longest."""
+"""Of lines, in points: for a method drawn once; for its shortest window and its longest."""
 PALEST = 0.55
 """Share of white in the colour of a method's shortest window; the longest has none."""
 
 
 def method(label: str) -> str:
-    """The method that a label is of: "dni(T=3), lr 0.1, clip 1" is of dni."""
+    """The method in a label: dni in "dni(T=3), lr 0.1, clip 1"."""
     return re.split(r"[(,]", label, maxsplit=1)[0]
 
 
@@ -72,7 +72,7 @@ def ordered(labels: Iterable[str]) -> list[str]:
 
 
 def looks(methods: Iterable[str]) -> dict[str, Look]:
-    """The look of every method: its own wherever it is drawn, or a spare one."""
+    """The look of every method: its own, the same everywhere, or a spare one."""
     names = ordered(methods)
     others = [name for name in names if name not in LOOKS]
     return {n: LOOKS[n] if n in LOOKS else SPARES[others.index(n) % len(SPARES)] for n in names}

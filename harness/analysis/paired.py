@@ -1,4 +1,4 @@
-"""Two trainers, or two folders of records, run for run."""
+"""Two trainers, or two folders of records, compared run by run."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ COSTS = (
 """Columns of the tidy table, their divisors and names."""
 
 TO_TARGET = COSTS[:3]
-"""Also measured from the start of a run to the point at which it reached the target."""
+"""Also measured up to the point where a run reached the target."""
 
 HEADER = ("", "A", "B", "A − B", "A / B", "p", "pairs")
 
@@ -38,9 +38,9 @@ class Measure:
     """One quantity over the pairs that have a value on both sides.
 
     a, b:    medians
-    digits:  to print
+    digits:  after the decimal point, when printed
     change:  the mean of a - b
-    factor:  the geometric mean of a / b; None where a value is not above 0
+    factor:  the geometric mean of a / b; None if any value is not above 0
     """
 
     name: str
@@ -65,13 +65,13 @@ class Contrast:
 
 
 def trainers(records: Iterable[Record], a: str, b: str) -> tuple[Chosen, Chosen]:
-    """Who is A and who is B among records of one folder; ValueError for a trainer not there."""
+    """Which records of one folder are A's and which B's; ValueError for an unknown trainer."""
     there = {record.spec.trainer for record in records}
     for name in (a, b):
         if name not in there:
             raise unknown("recorded trainer", name, there)
     if a == b:
-        raise ValueError(f"{a} beside itself; name two trainers, or two folders")
+        raise ValueError(f"cannot compare {a} with itself; name two trainers, or two folders")
     return (lambda r: r.spec.trainer == a), (lambda r: r.spec.trainer == b)
 
 
@@ -141,7 +141,7 @@ def _measure(
     size = max(abs(left), abs(right))
     return Measure(
         name, left, right,
-        # three digits; a level's mean over seeds has one more than a level
+        # three digits; a level's mean over seeds has one decimal more than a level
         max(digits, 1) if digits is not None else max(0, 2 - math.floor(math.log10(size or 1))),
         difference(values),
         ratio(values) if min(map(min, values)) > 0 else None,

@@ -1,4 +1,4 @@
-"""Records side by side: whose runs are compared with whose."""
+"""Records side by side: which runs are compared with which."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def name(record: Record) -> str:
 
 
 def task(record: Record) -> str:
-    """What is said of where a run was made: the task's name, its text or its protocol.
+    """The task of a run in words: its name, and its text or protocol.
 
-    And what moves the model, where that is not Adam at a constant rate.
+    And the model's optimiser and schedule, where they are not Adam at a constant rate.
     """
     protocol = record.header.get("options", {}).get("task", {}).get("protocol")
     kind = record.header.get("corpus") or protocol
@@ -39,9 +39,9 @@ def task(record: Record) -> str:
 
 
 def setting(record: Record) -> tuple[str, str, int, int, str, str, str, str]:
-    """What runs that are compared must share, in tables, figures and claims alike.
+    """What runs that are compared must share, in tables, figures and claims.
 
-    The trainer and its rates are not in it: every method is run at its own.
+    The trainer and its rates are not part of it: each method is run at its own.
     """
     s = record.spec
     return (
@@ -55,7 +55,7 @@ def rates(record: Record) -> Rates:
 
 
 def common_rates(records: Iterable[Record]) -> Rates:
-    """Those of most of the runs."""
+    """The rates of most of the runs."""
     counts = Counter(map(rates, records))
     return max(sorted(counts), key=counts.__getitem__)
 
@@ -76,7 +76,7 @@ def described(record: Record, at: Rates | None = None) -> str:
 def arms(records: Sequence[Record]) -> dict[str, list[Record]]:
     """The runs of one setting by what is compared in it, seeds together.
 
-    That is the trainer's call, and each rate that is not the one of most runs: "bptt, clip 0.1".
+    That is the trainer's call, and any rate that differs from that of most runs: "bptt, clip 0.1".
     """
     usual = common_rates(records)
 
@@ -89,12 +89,12 @@ def arms(records: Sequence[Record]) -> dict[str, list[Record]]:
 
 
 def where(records: Iterable[Record]) -> str:
-    """The tasks that runs are of, in words."""
+    """The tasks of runs, in words."""
     return ", ".join(sorted({task(record) for record in records}))
 
 
 def of(trainer: str, **options: float) -> Callable[[Record], bool]:
-    """Whether a run is of that trainer, with those options in its call; 0: not stated."""
+    """A test whether a run has that trainer, with those options in its call; 0: not stated."""
 
     def matches(record: Record) -> bool:
         call = Call.parse(record.spec.trainer)
@@ -111,7 +111,7 @@ def at_defaults(record: Record) -> bool:
 
 
 def tuned(records: Sequence[Record]) -> list[Record]:
-    """Of each trainer at each T the calls that state no option; else all."""
+    """For each trainer at each T the runs whose call states no other option; if none, all."""
     kept = {(r.spec.task, name(r), r.spec.T) for r in records if at_defaults(r)}
     return [r for r in records if at_defaults(r) or (r.spec.task, name(r), r.spec.T) not in kept]
 
@@ -130,7 +130,7 @@ def pairs(
 ) -> list[Pair]:
     """Pair each of our records with the one of theirs that has the same setting, seed and `same`.
 
-    ValueError if there are two such records: the result would depend on their order.
+    ValueError if there are two such records, since the result would depend on their order.
     """
     listed = list(records)
     other: dict[object, Record] = {}
@@ -138,8 +138,8 @@ def pairs(
         key = (setting(record), record.spec.seed, same(record))
         if key in other:
             raise ValueError(
-                f"two runs of {record.spec.label} with other options in one folder: "
-                "which is meant cannot be told"
+                f"two runs of {record.spec.label} in one folder differ in other options: "
+                "cannot tell which to compare"
             )
         other[key] = record
     return [
@@ -154,7 +154,7 @@ def units(
     values: Callable[[Record, Record], tuple[float, float]],
     mean: Literal["geometric", "arithmetic"],
 ) -> list[tuple[float, float]]:
-    """One pair of values per setting and seed: several T of one seed are no new evidence."""
+    """One pair of values per setting and seed: several T of one seed are not more evidence."""
     average = geometric_mean if mean == "geometric" else fmean
     grouped: dict[tuple[object, int], list[tuple[float, float]]] = {}
     for a, b in beside:
@@ -179,7 +179,7 @@ def span(record: Record, seconds: float = math.inf) -> int:
 
 
 def by_score(records: Iterable[Record]) -> list[tuple[Score, list[Record]]]:
-    """The runs that completed with a result on a task without levels, by what scores them."""
+    """The completed runs with a result on a task without levels, by score."""
     scored = [
         r for r in records
         if r.status == "complete" and not levelled(r) and result(r) is not None

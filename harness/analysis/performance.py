@@ -1,4 +1,4 @@
-"""Every method beside the best: the numbers of performance profiles.
+"""Every method compared with the best: the numbers of performance profiles.
 
 They are those of Dolan & Moré (2002), as AlgoPerf draws them: the share of problems whose target
 is reached within τ times what the best method took there. A problem is a setting and a seed.
@@ -17,7 +17,7 @@ from harness.analysis.table import distinct, summary
 from harness.store import Record
 
 Arms = dict[str, list[list[Record]]]
-"""The arms of each method in one setting: a list of runs, one a seed, for each of its calls."""
+"""The arms of each method in one setting: a list of runs, one per seed, for each of its calls."""
 
 
 def at_best(records: Sequence[Record], column: str) -> dict[str, list[float]]:
@@ -26,15 +26,15 @@ def at_best(records: Sequence[Record], column: str) -> dict[str, list[float]]:
     column: "seconds", "flops" or "activation_bytes"
 
     In every setting a method is shown at its best: of its arms (a T, options, rates) the one whose
-    median seed takes least. The target is what the weakest method comes to there in the median
-    seed of the arm that gets furthest. inf: not reached, or the run failed or diverged; NaN: the
-    method was not run there. Problems whose target nobody reached are left out.
+    median seed takes least. The target is what the weakest method reaches there in the median
+    seed of its best arm. inf: not reached, or the run failed or diverged; NaN: the method was not
+    run there. Problems whose target no method reached are left out.
     """
     return _profiles(records, column, lambda record: True)
 
 
 def at_equal_T(records: Sequence[Record], column: str) -> dict[int, dict[str, list[float]]]:
-    """The same at every T that at least two methods were run at; methods without a T are left out.
+    """The same at every T with at least two methods; methods without a T are left out.
 
     The target is that of the methods at that T.
     """
@@ -63,14 +63,14 @@ def _profiles(
 
 
 def _ratio(cost: float, best: float) -> float:
-    """A method may hold no activations at all: only another such is as good then."""
+    """A method may hold no activations at all: only another such method then equals it."""
     if best == 0 and not math.isnan(cost):
         return math.inf if cost else 1.0
     return cost / best if best else math.nan
 
 
 def _problems(methods: Mapping[str, list[list[Record]]], column: str) -> list[dict[str, float]]:
-    """What each method took in one setting, a seed an entry."""
+    """What each method took in one setting, one entry per seed."""
     furthest = [found for each in methods.values() if (found := _furthest(each))]
     if not furthest:
         return []
@@ -84,7 +84,7 @@ def _problems(methods: Mapping[str, list[list[Record]]], column: str) -> list[di
 
 
 def _furthest(own: Sequence[Sequence[Record]]) -> list[Record]:
-    """The completed runs of the arm of a method whose median seed comes furthest."""
+    """The completed runs of a method's arm whose median seed scores best."""
     done = [[r for r in runs if r.status == "complete" and attained(r) is not None] for runs in own]
     reached = {median(attained(r) or 0.0 for r in runs): runs for runs in done if runs}
     if not reached:

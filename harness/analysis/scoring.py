@@ -11,9 +11,9 @@ from harness.store import Record, Row
 
 
 def score(record: Record) -> Score:
-    """What a run is compared by: what its task says, or, in older records, what they hold.
+    """What a run is compared by: what its task says, or, for older records, what they hold.
 
-    A run whose rows have levels is scored by them, any other by its bits.
+    An older run whose rows have levels is scored by them, any other by its bits.
     """
     stated = record.header.get("score")
     if isinstance(stated, dict):
@@ -32,7 +32,7 @@ def points(record: Record) -> list[Row]:
 
 
 def attained(record: Record) -> float | None:
-    """What a run came to along training: the last level, the best validation; None: nothing."""
+    """What a run attained along training: the last level, the best validation; None: nothing."""
     by = score(record)
     values = [float(row[by.column]) for row in points(record)]
     if not values:
@@ -52,7 +52,7 @@ def result(record: Record) -> float | None:
 
 
 def result_column(record: Record) -> str:
-    """What the result is called: t_task, test_bits, validation_accuracy."""
+    """The name of the result: t_task, test_bits, validation_accuracy."""
     by = score(record)
     if by.rows == "curve":
         return by.column
@@ -68,7 +68,7 @@ def heading(record: Record) -> str:
 
 
 def target(groups: Sequence[Sequence[Record]]) -> float:
-    """What the weakest group's median run attains, and no less than is worth the name.
+    """What the weakest group's median run attains, or the score's `least` if that is harder.
 
     groups: completed runs, not empty; all of one score
     """
@@ -80,6 +80,6 @@ def target(groups: Sequence[Sequence[Record]]) -> float:
 
 
 def first(record: Record, target: float) -> Row | None:
-    """The first point of a run that is at the target; None where none is."""
+    """The first point of a run that reaches the target; None if none does."""
     by = score(record)
     return next((row for row in points(record) if by.reached(row[by.column], target)), None)

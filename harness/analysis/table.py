@@ -1,4 +1,4 @@
-"""The tidy table: what the records say, a row a run or a row a point."""
+"""The tidy table: what the records say, one row per run or per point."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ COLUMNS = (
     "commit", "dirty", "python", "torch", "machine", "processor", "threads", "engine",
     "date", "plugins",
 )  # fmt: skip
-"""The tidy table's, in order; results/README.md defines each, with its unit."""
+"""Of the tidy table, in order; results/README.md defines each, with its unit."""
 
 
 def distinct(records: Sequence[Record]) -> list[Record]:
-    """The records, but of runs that differ only in their probes the most probed one alone."""
+    """The records, but of runs that differ only in their probes just the one with most of them."""
     found: dict[RunSpec, Record] = {}
     for record in sorted(records, key=lambda record: -len(record.probes)):
         found.setdefault(replace(record.spec, probe=0), record)

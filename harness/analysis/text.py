@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 
 def aligned(rows: Sequence[Sequence[str]], left: int = 1) -> list[str]:
-    """A line a row, the cells of a column below each other, two spaces between columns.
+    """One line per row, the cells of a column aligned, two spaces between columns.
 
-    left: how many columns, from the first, begin at their left edge; the others end at their right
+    left: how many columns, from the first, are left-aligned; the others are right-aligned
 
     >>> aligned([("trainer", "seeds"), ("bptt", "3")])
     ['trainer  seeds', 'bptt         3']

@@ -13,7 +13,7 @@ from harness.store import Record
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """A decided finding, as the cells that are printed."""
+    """A decided finding, as printed cells."""
 
     verdict: str
     effect: str
@@ -24,7 +24,7 @@ class Ruling:
 
 
 def rulings(claim: Claim, records: Sequence[Record]) -> list[Ruling]:
-    """Every finding of a claim decided, Holm over these."""
+    """Every finding of a claim, decided; p is Holm-adjusted over them."""
     findings = claim.findings([record for record in records if record.finished])
     return [
         Ruling(
@@ -58,7 +58,7 @@ def unrecorded(claim: Claim) -> str:
 
 
 def judged(claim: Claim, records: Sequence[Record]) -> list[str]:
-    """The claim as lines of text: the question, then a line a finding."""
+    """The claim as lines of text: the question, then a line per finding."""
     return printed(claim, heading(claim, records), rulings(claim, records))
 
 

@@ -13,13 +13,13 @@ COMMON = 1.0
 """The norm at which everything else is clipped."""
 
 CLOSED = 0.9
-"""Of dni's T_task, from which the gap counts as closed."""
+"""Share of dni's T_task from which the gap counts as closed."""
 
 
 class Clipping(Claim):
     """`tbptt` at other clipping norms beside `dni` at the common one, over tasks and seeds.
 
-    At a norm far under every gradient's, clipping is normalisation.
+    At a norm far below that of every gradient, clipping is normalisation.
     """
 
     letter = "g"

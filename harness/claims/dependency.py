@@ -32,8 +32,8 @@ class Dependency(Claim):
     """`dni` beside `tbptt`: T_task on the copy tasks, bits per character on text, a finding a T.
 
     At equal T; at equal memory, which gives tbptt the next window that takes as much or more; at
-    equal T and equal seconds; and at equal seconds with the window of each that is best of those
-    that were run, where truncation may use all of the episode, too.
+    equal T and equal seconds; and at equal seconds with the best window of each that was run,
+    where truncation may also use the whole episode.
     """
 
     letter = "b"
@@ -129,7 +129,7 @@ def _matched(beside: Sequence[Pair]) -> tuple[str, ...]:
 
 
 def _best(records: Sequence[Record]) -> list[tuple[float, float]]:
-    """A pair a setting and seed: the best level over T when the first run of dni has ended."""
+    """A pair per setting and seed: the best level over T when the first run of dni has ended."""
     found = []
     for runs in by(lambda r: (setting(r), r.spec.seed), records).values():
         ours = [r for r in runs if name(r) == "dni" and r.curve]
@@ -153,7 +153,7 @@ def _offered(records: Sequence[Record]) -> str:
 
 
 def _levels(beside: Sequence[Pair]) -> tuple[str, ...]:
-    """A line a task: T_task and N, with the ratio of their medians where truncation solved any."""
+    """A line per task: T_task and N, with the ratio of medians where truncation solved any."""
     lines = []
     for said, group in by(task, [a for a, _ in beside]).items():
         here = [(a, b) for a, b in beside if a in group]
@@ -193,7 +193,7 @@ def _scored(score: Score, records: Sequence[Record]) -> list[Finding]:
 
 
 def _headroom(score: Score, records: Sequence[Record], T: int) -> str:
-    """What is left to gain from beyond the cut: by how much the best longer window is better."""
+    """What there is to gain from beyond the cut: by how much the best longer window is better."""
     gains = []
     for longer in sorted({r.spec.T or 0 for r in records if name(r) == "tbptt"}):
         ours, theirs = (T, longer) if not score.higher else (longer, T)

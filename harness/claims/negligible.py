@@ -16,8 +16,8 @@ NEGLIGIBLE = 0.1
 class Negligible(Claim):
     """The norm of what truncation leaves out of the weights' gradient, over that of what it keeps.
 
-    The median over the probes of a run, all tasks and seeds against the tenth that would be
-    negligible.
+    The median over the probes of a run, compared over seeds with a tenth, which would be
+    negligible; one test per task.
     """
 
     letter = "c"

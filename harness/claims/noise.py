@@ -14,9 +14,9 @@ from harness.store import Record
 class Noise(Claim):
     """The cosine of synthetic with true where the next scored timestep is near, less where far.
 
-    Near: in the window that follows. Far: a whole window or more lies between, so that the signal
-    came by the bootstrap. Compared within a probe that holds both; means over the probes of the
-    second half of a run, a pair a run.
+    Near: in the window that follows. Far: at least a whole window lies between, so that the signal
+    came through the bootstrap. Compared within probes that have both; means over the probes of the
+    second half of a run, one pair per run.
     """
 
     letter = "e"

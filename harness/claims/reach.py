@@ -17,7 +17,7 @@ VANISHED = 0.1
 class Reach(Claim):
     """Under full BPTT, timesteps until the gradient of a loss has fallen to a tenth; and cosines.
 
-    A gradient that has not fallen so far at the start of the episode is censored: it counts with
+    A gradient that has not fallen so far by the start of the episode is censored: it counts as
     the episode's length, and the mean over runs is then a lower bound. Medians over the probes of
     the second half of a run.
     """
@@ -74,7 +74,7 @@ def _second_half(record: Record) -> list[Row]:
 
 
 def _lags(record: Record) -> list[tuple[int, bool]]:
-    """A probe: timesteps until the norm has fallen to a tenth; whether the episode ends before."""
+    """Per probe: timesteps until the norm is below a tenth; whether the episode ends before."""
 
     def fallen(norms: list[float]) -> tuple[int, bool]:
         below = (lag for lag, norm in enumerate(norms) if norm < VANISHED)
@@ -85,7 +85,7 @@ def _lags(record: Record) -> list[tuple[int, bool]]:
 
 
 def _by_lag(records: Sequence[Record], T: int) -> str:
-    """What is left of the norm some windows back."""
+    """The share of the norm that is left some windows back."""
     said = []
     for lag in (T, 2 * T, 4 * T):
         left = [

@@ -74,7 +74,7 @@ def _mean(group: Sequence[Pair], values: Values) -> Interval:
 
 
 def _overhead(records: Sequence[Record]) -> tuple[str, ...]:
-    """What short windows cost without a synthesiser: tbptt makes full BPTT's FLOPs in pieces."""
+    """What short windows cost without a synthesiser: tbptt does full BPTT's FLOPs in pieces."""
     eager = [record for record in records if record.engine == "eager"]
     beside = pairs(eager, of("tbptt"), of("bptt"), lambda r: None)
     if not beside:
@@ -112,7 +112,7 @@ def _case(pair: Pair) -> tuple[str, str, str]:
 
 
 def _first(record: Record, target: float, x: str) -> float:
-    """How much of x it took to the target."""
+    """How much of x the run took to reach the target."""
     point = first(record, target)
     assert point is not None, "every run reaches what the weakest does"
     return float(point[x])

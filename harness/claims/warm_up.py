@@ -14,8 +14,8 @@ from harness.store import Record
 class WarmUp(Claim):
     """`dni` warmed up beside `dni` that is not, at equal timesteps, over tasks and seeds.
 
-    What the warm-up itself has solved is no merit of the synthetic gradients: besides, it is
-    compared with `sg` at scale 0, which is truncation after the same warm-up.
+    What the warm-up itself solves is not due to synthetic gradients: so `dni` is also compared
+    with `sg` at scale 0, which is truncation after the same warm-up.
     """
 
     letter = "f"

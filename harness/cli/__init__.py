@@ -1,6 +1,6 @@
-"""The commands, one a file named after it; none is imported before it is asked for.
+"""The commands, one per file of the same name; each is imported only when it is used.
 
-The options that commands share stand here.
+The options that commands share are here.
 """
 
 from __future__ import annotations
@@ -72,10 +72,10 @@ def results(function: F) -> F:
 
 
 def plugins(function: F) -> F:
-    """--plugin: files with a trainer, task, model, figure or suite of the user's own."""
+    """--plugin: files with the user's own trainers, tasks, models, figures or suites."""
     return click.option(
         "--plugin", "plugin", metavar="FILE", multiple=True,
-        help="File with a trainer, task, model, figure or suite of yours; repeatable.",
+        help="File with your own trainer, task, model, figure or suite; repeatable.",
     )(function)  # fmt: skip
 
 
@@ -83,7 +83,7 @@ def data(function: F) -> F:
     """--data: where the files of named corpora are."""
     return click.option(
         "--data", metavar="DIR", callback=_data, expose_value=False, is_eager=True,
-        help="Folder with the files of named corpora [or SGBENCH_DATA].",
+        help="Folder with the files of named corpora [or set SGBENCH_DATA].",
     )(function)  # fmt: skip
 
 
@@ -92,24 +92,25 @@ def setting(function: F) -> F:
     for option in (
         click.option("--device", default="cpu", show_default=True, help="cpu, cuda or cuda:0."),
         click.option("--corpus", metavar="NAME|PATH",
-                     help="Text for char_lm, in place of the one that the task names."),
+                     help="Text for char_lm, instead of the one that the task names."),
         click.option("--clip", default=1.0, show_default=True,
-                     help="Norm to which the model's gradient is clipped; 0: not clipped."),
+                     help="Norm at which the model's gradient is clipped; 0: no clipping."),
         click.option("--schedule", default="constant", show_default=True, metavar="CALL",
-                     help='Of the learning rate: constant, linear, "cosine(warmup=100)".'),
+                     help='Learning-rate schedule: constant, linear, "cosine(warmup=100)".'),
         click.option("--optimiser", default="adam", show_default=True, metavar="CALL",
-                     help='Of the model: adam, adamw, rmsprop, "sgd(momentum=0.9)".'),
+                     help='Model\'s optimiser: adam, adamw, rmsprop, "sgd(momentum=0.9)".'),
         click.option("--lr", default=1e-2, show_default=True,
                      help="Peak learning rate of the model."),
-        click.option("--batch", default=32, show_default=True, help="Sequences side by side."),
-        click.option("--model", default="lstm(hidden=64)", show_default=True),
+        click.option("--batch", default=32, show_default=True, help="Sequences per batch."),
+        click.option("--model", default="lstm(hidden=64)", show_default=True, metavar="CALL",
+                     help="Network: lstm, gru, rnn."),
     ):  # fmt: skip
         function = option(function)
     return function
 
 
 def runs(task: str, trainers: Sequence[str], *, corpus: str | None, **fields: Any) -> list[RunSpec]:
-    """A run of each trainer on a task; --corpus replaces the text that char_lm names."""
+    """One run per trainer on a task; --corpus replaces the text that char_lm names."""
     from harness.names.call import Call
     from harness.spec import RunSpec
 
@@ -124,7 +125,7 @@ def runs(task: str, trainers: Sequence[str], *, corpus: str | None, **fields: An
 def draw(
     names: Sequence[str] | None, records: list[Record], registry: Registry, folder: Path
 ) -> Iterator[Path]:
-    """Draw figures of records; None: every figure that there is data for."""
+    """Draw figures of records; names None: every figure that the records have data for."""
     from harness.figure import save
 
     for name in registry.names("figure") if names is None else names:

@@ -1,4 +1,4 @@
-"""What the commands that run runs share: the options that say how, and the running."""
+"""What the commands that train share: the options that say how, and the training itself."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Option(click.Option):
-    """An option of how runs are run; `of`: the one executor that it is for, None for all."""
+    """An option for how runs are executed; `of`: the only executor that has it, None: all."""
 
     def __init__(self, *declared: Any, of: str | None = None, **given: Any) -> None:
         super().__init__(*declared, **given)
@@ -34,29 +34,29 @@ def _how(*declared: Any, **given: Any) -> Callable[[F], F]:
 
 HOW = (
     _how("--jobs", of="local", type=click.IntRange(min=1), metavar="N",
-         help="Processes, of one thread each [default: one a core]."),
+         help="Worker processes, one thread each [default: one per core]."),
     _how("--stack", of="local", type=click.IntRange(min=1), default=1, show_default=True,
-         metavar="N", help="Run N runs that differ in their seed alone as one, in one process: "
-         "faster where models are small. For methods with windows."),
+         metavar="N", help="Train N runs that differ only in their seed as one, in one process: "
+         "faster for small models. For methods with windows."),
     _how("--engine", default="eager", show_default=True,
          help="eager, compiled, or auto: whichever finishes sooner."),
     _how("--limit", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS",
-         help="Give up a run, or a stack, after this long, and go on with the others."),
-    _how("--again", is_flag=True, help="Run again what is already recorded."),
-    _how("--tensorboard", of="local", metavar="DIR", help="Folder for live scalars."),
+         help="Stop a run, or a stack, after this long, and go on with the others."),
+    _how("--again", is_flag=True, help="Repeat runs that are already recorded."),
+    _how("--tensorboard", of="local", metavar="DIR", help="Folder for live TensorBoard scalars."),
     _how("--executor", type=click.Choice(["local", "ray"]), default="local", show_default=True,
-         help="Processes of this machine, or a Ray cluster."),
+         help="Processes on this machine, or a Ray cluster."),
     _how("--address", of="ray", metavar="ADDRESS",
-         help="A running Ray cluster: auto, ray://host:10001 [default: one is started on this "
+         help="A running Ray cluster: auto, ray://host:10001 [default: start one on this "
          "machine]."),
-    _how("--cpus", of="ray", default=1.0, show_default=True, help="Cores for each run, on Ray."),
-    _how("--gpus", of="ray", default=0.0, show_default=True, help="GPUs for each run, on Ray."),
+    _how("--cpus", of="ray", default=1.0, show_default=True, help="Cores per run, on Ray."),
+    _how("--gpus", of="ray", default=0.0, show_default=True, help="GPUs per run, on Ray."),
 )  # fmt: skip
-"""Named as the fields of Conditions and of the executors, which is where their values go."""
+"""Each is named after the field of Conditions or of an executor that takes its value."""
 
 
 def conditions(function: F) -> F:
-    """The options of HOW, handed on as two arguments: `conditions` and `executor`."""
+    """The options of HOW, passed on as two arguments: `conditions` and `executor`."""
 
     @wraps(function)
     def bundled(**given: Any) -> Any:

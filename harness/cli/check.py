@@ -10,24 +10,24 @@ import click
 
 @click.command("check")
 @click.option("--baseline", "path", metavar="FILE", required=True, type=click.Path(path_type=Path),
-              help="Recorded figures and their thresholds, JSON.")  # fmt: skip
-@click.option("--update", "updated", is_flag=True, help="Write what is measured to the baseline.")
+              help="JSON file of recorded figures and their thresholds.")  # fmt: skip
+@click.option("--update", "updated", is_flag=True, help="Write the measurements to the baseline.")
 @click.option(
     "--only", metavar="NAME", multiple=True,
-    help="Figures whose names begin so: speed, losses/plain_copy; repeatable.",
+    help="Only figures whose names begin with this: speed, losses/plain_copy; repeatable.",
 )  # fmt: skip
 @click.option("--format", "form", type=click.Choice(["text", "json", "junit"]), default="text",
-              show_default=True, help="Of the report.")  # fmt: skip
+              show_default=True, help="Format of the report.")  # fmt: skip
 @click.option("--out", metavar="FILE", type=click.Path(path_type=Path),
-              help="File for the report; its text is printed all the same.")  # fmt: skip
+              help="File for the report; the text is printed as well.")  # fmt: skip
 def command(path: Path, updated: bool, only: tuple[str, ...], form: str, out: Path | None) -> None:
     """Compare a small fixed suite with a recorded baseline.
 
-    Costs and the curriculum's rule to the digit, losses to a tolerance, what is learned by seeds
-    in pairs, speed by ratios measured in turns. A minute.
+    Costs and the curriculum's rule must match exactly, losses within a tolerance; what is learned
+    is compared seed by seed, and speed by ratios measured in turns. Takes a minute.
 
-    Exit code 0: fine; 1: a regression; 2: could not tell, or there is nothing to compare with.
-    An update keeps the thresholds that stand in the file, and the figures not asked for.
+    Exit code 0: fine; 1: a regression; 2: could not tell, or nothing to compare with.
+    --update keeps the thresholds in the file, and the figures that it does not measure.
 
     \b
     Example:  sgbench check --baseline results/check/baseline.json
@@ -37,7 +37,7 @@ def command(path: Path, updated: bool, only: tuple[str, ...], form: str, out: Pa
 
     baseline = Baseline() if updated and not path.exists() else read(path)
     if out:
-        _write(out, "")  # else a minute is spent before it turns out that it cannot be written
+        _write(out, "")  # fail now where it cannot be written, not after a minute
     from harness.regression.check import check, update
 
     if updated:
@@ -46,7 +46,7 @@ def command(path: Path, updated: bool, only: tuple[str, ...], form: str, out: Pa
         return
     try:
         report = check(baseline, only, _say)
-    except OSError as error:  # a full disk is no regression
+    except OSError as error:  # a full disk is not a regression
         raise ValueError(f"could not measure: {error}") from None
     text = {"text": report.text, "json": report.json, "junit": report.junit}[form]() + "\n"
     if out:

@@ -17,13 +17,13 @@ from harness import cli
 @cli.results
 @cli.plugins
 def command(a: str, b: str, out: str | None, results: str, plugin: tuple[str, ...]) -> None:
-    """Compare two trainers, or two results folders, run for run.
+    """Compare two trainers, or two results folders, run by run.
 
-    Pairs share task, setting and seed; of two folders trainer, rate and clipping, too. Prints the
-    mean difference and the mean ratio over the pairs, with 95 % intervals and the sign-flip
-    permutation test, Holm-adjusted over the settings: of the score, of the cost, and of the cost
-    to a target. With --out, draws performance profiles: the share of tasks on which a trainer is
-    within a factor of the best.
+    Pairs share task, setting and seed; between two folders also trainer, learning rate and
+    clipping. Prints the mean difference and the mean ratio of the score, the cost and the cost to
+    a target over the pairs, with 95 % intervals and the sign-flip permutation test, Holm-adjusted
+    over the settings. With --out, draws performance profiles: the share of problems on which a
+    trainer is within a factor of the best.
 
     \b
     Example:  sgbench compare "dni(T=3)" "tbptt(T=3)" --results results/table1_desk
@@ -42,7 +42,7 @@ def command(a: str, b: str, out: str | None, results: str, plugin: tuple[str, ..
             if each not in folders:
                 raise ValueError(f"no folder {each!r} to compare with {next(iter(folders))}")
         if Path(a).resolve() == Path(b).resolve():
-            raise ValueError(f"{a} beside itself; name two folders, or two trainers")
+            raise ValueError(f"cannot compare {a} with itself; name two folders, or two trainers")
         ours, theirs = (distinct(Store(each).existing()) for each in (a, b))
         mine = {id(record) for record in ours}
         found = contrasts(

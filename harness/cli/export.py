@@ -13,7 +13,7 @@ from harness import cli
 @click.option("--out", required=True, metavar="FILE", help="A .csv or .parquet file.")
 @click.option("--rows", type=click.Choice(["runs", "curve", "validation", "probes"]),
               default="runs", show_default=True,
-              help="One row a run, or one a point along training.")  # fmt: skip
+              help="One row per run, or one per point along training.")  # fmt: skip
 @cli.results
 def command(out: str, rows: str, results: str) -> None:
     """Write the tidy table of all runs.

@@ -18,7 +18,7 @@ def command(kind: str | None, results: str, plugin: tuple[str, ...]) -> None:
     """List tasks, models, trainers, optimisers, schedules, figures, suites, claims or runs.
 
     KIND is one of: task, model, trainer, optimiser, schedule, figure, suite, claim; or run, for
-    what is recorded in --results.
+    the runs recorded in --results.
 
     \b
     Example:  sgbench list trainer
@@ -29,7 +29,7 @@ def command(kind: str | None, results: str, plugin: tuple[str, ...]) -> None:
     from harness.registry import Registry
     from harness.store import Store
 
-    kind = kind.removesuffix("s") if kind else None  # "trainers" is how the heading reads
+    kind = kind.removesuffix("s") if kind else None  # "trainers", as the headings print it
     if kind == "run":
         for record in Store(results).existing():
             click.echo(f"{record.spec.id}  {record.status:<10}  {record.spec.label}")

@@ -11,7 +11,7 @@ from harness import cli
 
 @click.command("plot")
 @click.argument("figures", nargs=-1, metavar="[FIGURE]...")
-@click.option("--out", metavar="DIR", help="Folder for them [default: figures/ in the results].")
+@click.option("--out", metavar="DIR", help="Folder for figures [default: figures/ in --results].")
 @cli.results
 @cli.plugins
 def command(
@@ -19,7 +19,7 @@ def command(
 ) -> None:
     """Draw figures of recorded runs.
 
-    As SVG and PNG; without a name, every figure that there is data for.
+    Draws SVG and PNG; without a name, every figure that the records have data for.
 
     \b
     Example:  sgbench plot levels --results results/local --out plots

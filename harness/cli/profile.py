@@ -20,7 +20,7 @@ HEADER = (
 @click.argument("trainers", nargs=-1, required=True, metavar="TRAINER...")
 @cli.setting
 @click.option(
-    "--timesteps", default=5_000, show_default=True, help="Data-time timed, of each trainer."
+    "--timesteps", default=5_000, show_default=True, help="Timesteps to time, per trainer."
 )
 @click.option("--seed", default=0, show_default=True)
 @cli.results
@@ -31,8 +31,9 @@ def command(
 ) -> None:
     """Measure what trainers cost on a task.
 
-    FLOPs, memory and time, in turns and in one process. Time is a ratio to the first trainer's,
-    with its 95 % interval over rounds. The table is written to profile.csv in the results, too.
+    FLOPs, memory and time, the trainers taking turns in one process. Time is a ratio to the first
+    trainer's, with its 95 % interval over rounds. The table is also written to profile.csv in
+    the results folder.
 
     \b
     Example:  sgbench profile "plain_copy(start=8)" "tbptt(T=4)" "dni(T=4)" bptt

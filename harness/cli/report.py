@@ -18,9 +18,9 @@ from harness import cli
 def command(results: tuple[str, ...], out: str | None, plugin: tuple[str, ...]) -> None:
     """Write one HTML page of everything recorded.
 
-    The verdicts, a table of every setting that can be sorted, curves against timesteps, seconds
-    and FLOPs, costs, and every run with what it was made of and with. The page needs no network:
-    it can be sent, and opened from the disk.
+    The verdicts, a sortable table per setting, curves against timesteps, seconds and FLOPs,
+    costs, and every run with its spec and environment. The page needs no network: it can be
+    mailed, and opened from disk.
 
     \b
     Example:  sgbench report --results results/local --out report.html
@@ -34,7 +34,7 @@ def command(results: tuple[str, ...], out: str | None, plugin: tuple[str, ...]) 
     found = folders(results)
     path = Path(out) if out else Path(results[0], "report.html")
     if path.is_dir():
-        raise ValueError(f"--out is a file, {path} a folder")
+        raise ValueError(f"--out must be a file, but {path} is a folder")
     save(render(found, sorted(claims, key=lambda each: (each.letter, each.question))), path)
     runs = sum(len(folder.records) for folder in found)
     click.echo(f"{runs} runs, {path.stat().st_size / 1e6:.1f} MB: {path}")

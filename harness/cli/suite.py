@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 @click.command("suite")
 @click.argument("name")
 @click.option(
-    "--seeds", type=click.IntRange(min=1), help="Seeds 0 to N - 1, in place of the suite's."
+    "--seeds", type=click.IntRange(min=1), help="Seeds 0 to N - 1, instead of the suite's."
 )
-@click.option("--timesteps", type=int, help="Timesteps of training for every run that learns.")
-@click.option("--device", help="cpu, cuda or cuda:0, in place of the suite's.")
+@click.option("--timesteps", type=int, help="Timesteps per run; runs of one episode keep theirs.")
+@click.option("--device", help="cpu, cuda or cuda:0, instead of the suite's.")
 @click.option("--estimate", "estimated", is_flag=True,
-              help="Run nothing; try each run briefly, and say what all would take.")  # fmt: skip
+              help="Record nothing; try each run briefly, and estimate the whole.")  # fmt: skip
 @cli.results
 @cli.plugins
 @_running.conditions
@@ -40,10 +40,10 @@ def command(
     conditions: Conditions,
     executor: Executor,
 ) -> None:
-    """Run every run of a suite or figure.
+    """Run all runs of a suite or figure.
 
-    Prints the table and draws the figures. What is already recorded is not run again: a second
-    time, the command only reports. A trainer of your own, named by --plugin, joins in.
+    Prints the table and draws the figures. Runs already recorded are not repeated: a second time,
+    the command only reports. In suites of all trainers, one given by --plugin joins in.
 
     \b
     Example:  sgbench suite quick --results results/local
@@ -92,7 +92,7 @@ def command(
 
 
 def _say_estimate(specs: Sequence[RunSpec], registry: Registry) -> None:
-    """Print a line for each kind of run, then the sum."""
+    """Print a line for each kind of run, then the total."""
     import torch
 
     from harness.executors.execute import check

@@ -15,7 +15,7 @@ from harness import cli
               help="Folder that holds a folder of records for each suite.")  # fmt: skip
 @cli.plugins
 def command(claims: tuple[str, ...], results: str, plugin: tuple[str, ...]) -> None:
-    """Judge what is claimed of synthetic gradients, by recorded runs.
+    """Judge claims about synthetic gradients by recorded runs.
 
     A claim is judged by the runs of its suite, in the folder of that name under --results. Prints
     the effect over pairs of runs with its 95 % interval, and a verdict where this interval and the

@@ -1,1 +1,1 @@
-"""What torch keeps private and we need: the one place to mend when torch moves it."""
+"""What we need of torch's private parts: the one place to fix when torch changes them."""

@@ -1,4 +1,4 @@
-"""torch's private parts behind names of our own."""
+"""torch's private parts, under names of our own."""
 
 from __future__ import annotations
 

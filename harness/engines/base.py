@@ -16,8 +16,8 @@ from harness.trainer import Trainer
 class Engine(ABC):
     """A trainer and its optimisers at work.
 
-    name:    what it is called by
-    seconds: spent on getting ready, off the clock of training
+    name:    as the user asks for it
+    seconds: spent on preparation, off the clock of training
     """
 
     name: str
@@ -27,7 +27,7 @@ class Engine(ABC):
         self.trainer, self.optimisers = trainer, optimisers
 
     def prepare(self, episode: Episode) -> None:  # noqa: B027 - most have nothing to prepare
-        """Do once what learn(episode) needs; not timed as training."""
+        """Prepare for learn(episode); not timed as training."""
 
     def waiting(self, episode: Episode) -> Iterator[Engine]:
         """Yield itself for as long as the updates of an episode wait for others to make them."""
@@ -44,7 +44,7 @@ class Engine(ABC):
 
 
 class Eager(Engine):
-    """The trainer's own code, an operation at a time."""
+    """The trainer's own code, one operation at a time."""
 
     name = "eager"
 

@@ -23,9 +23,9 @@ Name: TypeAlias = Literal["eager", "compiled", "auto"]
 
 
 class Auto(Engine):
-    """Whichever pays: eager, or compiled where that saves more than building it costs.
+    """Eager, or compiled where that saves more time than compiling takes.
 
-    timesteps: how many there are to train
+    timesteps: of the run
     """
 
     def __init__(self, trainer: Trainer, optimisers: Sequence[Update], timesteps: int) -> None:
@@ -39,7 +39,7 @@ class Auto(Engine):
         return self._chosen.name
 
     def prepare(self, episode: Episode) -> None:
-        if not self._decided and not self.trainer.phase:  # a warm-up's lengths never come again
+        if not self._decided and not self.trainer.phase:  # a warm-up's lengths do not come again
             self._decided = True
             began = time.perf_counter()
             if pays(self.trainer, episode, self._timesteps):
@@ -48,7 +48,7 @@ class Auto(Engine):
         before = self._chosen.seconds
         try:
             self._chosen.prepare(episode)
-        except Exception as error:  # whatever the compiler says, training goes on
+        except Exception as error:  # whatever the compiler raises, training goes on
             warnings.warn(f"not compiled: {str(error).partition(chr(10))[0]}", stacklevel=2)
             self._chosen = Eager(self.trainer, self.optimisers)
             before = 0.0
@@ -61,7 +61,7 @@ class Auto(Engine):
 def pays(trainer: Trainer, episode: Episode, timesteps: int) -> bool:
     """Whether compiling saves more than it costs: windows of one shape, and enough of them.
 
-    Full backpropagation would need a graph for every length that a curriculum comes to.
+    Full backpropagation would need a graph for every episode length of a curriculum.
     """
     if trainer.T is None or not _can_compile(trainer.model.device):
         return False
@@ -73,7 +73,7 @@ def pays(trainer: Trainer, episode: Episode, timesteps: int) -> bool:
 
 
 SAVED, BUILDING_SECONDS = 0.5, 30.0
-"""Share of the eager time that is saved at LSTM 64 to 128; two graphs' building on one core."""
+"""Share of the eager time that is saved at LSTM 64 to 128; time to build two graphs on one core."""
 
 
 def _can_compile(device: torch.device) -> bool:
@@ -95,4 +95,4 @@ def check(name: str, device: torch.device) -> None:
     if name not in get_args(Name):
         raise unknown("engine", name, get_args(Name))
     if name == "compiled" and not _can_compile(device):
-        raise ValueError(f"engine {name!r} needs a C++ compiler (c++) on the path; there is none")
+        raise ValueError(f"engine {name!r} needs a C++ compiler (c++) on the PATH; none was found")

@@ -17,7 +17,7 @@ from harness.trainer import Trainer
 
 
 class Compiled(Engine):
-    """One graph an update: forward, backward, clipping and all optimisers."""
+    """One graph per update: forward, backward, clipping and all optimisers."""
 
     name = "compiled"
 

@@ -1,4 +1,4 @@
-"""Whether a trainer's updates can be traced: nothing in them may depend on what a graph fixes."""
+"""Whether a trainer's updates can be traced: they may not depend on what a graph would freeze."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from harness.trainer import Trainer
 
 @torch.enable_grad()
 def check(trainer: Trainer, optimisers: Sequence[Update], episode: Episode) -> None:
-    """TypeError where an update is not what its window, the weights, memory and phase make it.
+    """TypeError where an update depends on more than its window, the weights, memory and phase.
 
-    What Python counts or draws would be fixed in the graph as it stood when that was traced.
+    What Python counts or draws would be frozen in the graph at its value during tracing.
     """
     moved = {id(p) for update in optimisers for p in update.parameters}
     for name, tensor in [*trainer.named_parameters(), *trainer.named_buffers()]:
         if id(tensor) not in moved:
-            raise untraceable(f"no optimiser moves {name!r}")
+            raise untraceable(f"no optimiser updates {name!r}")
     twin, later, whole = trainer.twin(), trainer.twin(), trainer.twin()
     later.seen += 1_000_000_000
     windows = list(twin.cut(episode))
@@ -35,7 +35,7 @@ def check(trainer: Trainer, optimisers: Sequence[Update], episode: Episode) -> N
                 and torch.equal(drawn, twin.rng.get_state())):  # fmt: skip
             raise untraceable("gradients() draws random numbers")
     if counted(twin) != before:
-        raise untraceable("gradients() keeps count of something")
+        raise untraceable("gradients() keeps a count of something")
     for count in (len(whole(episode)), yields):
         if count != len(windows):
             raise untraceable(
@@ -53,7 +53,7 @@ def check(trainer: Trainer, optimisers: Sequence[Update], episode: Episode) -> N
 
 
 def counted(trainer: Trainer) -> dict[str, object]:
-    """What a trainer and its networks keep besides tensors, and besides what their owner counts."""
+    """What a trainer and its networks keep besides tensors and what their owner counts."""
     kept = {name: _frozen(vars(module)) for name, module in trainer.named_modules()}
     outside = ("seen", "carried", "memory", "rng")
     own = {k: _frozen(v) for k, v in vars(trainer).items() if k not in outside}
@@ -61,7 +61,7 @@ def counted(trainer: Trainer) -> dict[str, object]:
 
 
 def _frozen(value: object) -> object:
-    """A value to compare with a later one: numbers, words, and what is made of them."""
+    """A value to compare with a later one: numbers, text, and containers of them."""
     if isinstance(value, dict):
         return {key: _frozen(each) for key, each in value.items()}
     if isinstance(value, list | tuple | set | deque):

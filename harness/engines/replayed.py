@@ -1,4 +1,4 @@
-"""An update on CUDA, launched whole."""
+"""An update on CUDA, launched as a whole."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from torch import Tensor
 
 
 class Graph(Protocol):
-    """Work that was captured."""
+    """Captured work."""
 
     def replay(self) -> None:
-        """Do it once more, on the same memory."""
+        """Repeat it, on the same memory."""
 
 
 def capture(work: Callable[[], list[Tensor]]) -> tuple[Graph, list[Tensor]]:
-    """A CUDA graph of some work, and where its results will lie."""
+    """A CUDA graph of some work, and the tensors that will hold its results."""
     side = torch.cuda.Stream()
     side.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(side):
-        for _ in range(3):  # what allocates or tunes at its first call must not be captured
+        for _ in range(3):  # first calls allocate and tune, which must not be captured
             work()
     torch.cuda.current_stream().wait_stream(side)
     graph = torch.cuda.CUDAGraph()
@@ -31,10 +31,10 @@ def capture(work: Callable[[], list[Tensor]]) -> tuple[Graph, list[Tensor]]:
 
 
 class Replayed:
-    """An update captured as a CUDA graph: one launch an update.
+    """An update captured as a CUDA graph: one launch per update.
 
-    The graph reads and writes where it was captured: the weights, which must stay where they
-    are, and buffers for the data, which is copied in.
+    The graph reads and writes the memory that it was captured with: the weights, which must not
+    move, and buffers, into which the data are copied.
     """
 
     def __init__(
@@ -57,4 +57,4 @@ class Replayed:
         for buffer, tensor in zip(self._data, inputs[count:], strict=True):
             buffer.copy_(tensor)
         self._graph.replay()
-        return [tensor.clone() for tensor in self._results]  # the next replay writes over them
+        return [tensor.clone() for tensor in self._results]  # the next replay overwrites them

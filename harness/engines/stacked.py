@@ -1,4 +1,4 @@
-"""Runs that differ in their seed alone, trained as one: an update of them all is one call."""
+"""Runs that differ only in their seed, trained as one: one call updates them all."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ R = TypeVar("R")
 
 
 class Stacked(Engine):
-    """One run's part in a stack; alone in its warm-up, whose episodes have lengths of their own."""
+    """One run's part in a stack; in its warm-up, with episodes of other lengths, it runs alone."""
 
     def __init__(self, stack: Stack, trainer: Trainer, optimisers: Sequence[Update]) -> None:
         super().__init__(trainer, optimisers)
         self.traced = Traced(trainer, optimisers)
-        self.queue: deque[tuple[Hashable, Episode]] = deque()  # windows that wait for their update
+        self.queue: deque[tuple[Hashable, Episode]] = deque()  # windows waiting for their update
         self.episode: Episode | None = None
         self.losses: list[Tensor] = []
         self.training_seconds = 0.0
@@ -64,7 +64,7 @@ class Stacked(Engine):
         if self.trainer.phase:
             before = dict(self.trainer.memory)
             losses = self._alone.learn(episode)
-            for name, place in before.items():  # in the stack, if it stands there already
+            for name, place in before.items():  # in the stack, if the run is already in it
                 place.copy_(self.trainer.memory[name])
             self.trainer.memory = before
             return losses
@@ -73,7 +73,7 @@ class Stacked(Engine):
         return losses
 
     def timed(self, episode: Episode, meter: Meter) -> list[Tensor]:
-        """learn(); on the clock is this run's share of the stack's seconds."""
+        """learn(); the clock gets this run's share of the stack's seconds."""
         if self.trainer.phase:
             return super().timed(episode, meter)
         meter.seconds += self.training_seconds
@@ -82,21 +82,21 @@ class Stacked(Engine):
 
 
 Going: TypeAlias = Generator[Engine, None, R]
-"""A run on its way: it yields its engine when it waits for updates, and returns how it ended."""
+"""A run in progress: it yields its engine when it waits for updates, and returns how it ended."""
 
 
 class Stack:
-    """So many runs, of which one goes on at a time until it waits for the updates of an episode.
+    """Several runs; one at a time goes on until it waits for the updates of an episode.
 
-    When all wait, updates are made, each one call for all of them, until some run has all of its
-    own and goes on. Every tensor of the stack has the runs as its first dimension; what a run
-    keeps is a view of its part. Where the windows at the heads of the queues differ in kind, the
-    run that is furthest behind takes an update, with those that wait for the same kind; what the
-    others keep stays as it is, and so does what a run has left that ended.
+    When all wait, updates are made, each in one call for all of them, until some run has all of
+    its own and goes on. Every tensor of the stack has the runs as its first dimension; a run's
+    tensors are views of its part. Where the windows at the heads of the queues differ in kind, the
+    run that is furthest behind gets an update, and so do those that wait for the same kind; the
+    tensors of the others, and of runs that have ended, do not change.
     """
 
     def __init__(self, engine: str, timesteps: int) -> None:
-        """engine: "eager" (the graph's operations one after the other), "compiled" or "auto"."""
+        """engine: "eager" (the graph's operations one by one), "compiled" or "auto"."""
         self._engine, self._timesteps = engine, timesteps
         self._compiler: Compiler | None = {"eager": as_traced, "compiled": inductor}.get(engine)
         self._places: list[Stacked] = []
@@ -106,7 +106,7 @@ class Stack:
 
     @property
     def name(self) -> str:
-        """What the engine of its runs is called."""
+        """The name of its runs' engines."""
         return "eager-stacked" if self._compiler in (None, as_traced) else "compiled-stacked"
 
     def join(self, trainer: Trainer, optimisers: Sequence[Update]) -> Stacked:
@@ -116,8 +116,8 @@ class Stack:
     def together(self, runs: Sequence[Going[R]]) -> list[R]:
         """Drive the runs to their ends; return what each returned.
 
-        An error in an update of all is raised in each of them. What a run lets out ends the
-        others, too, and is raised.
+        An error in a common update is raised in each of them. An error that a run does not catch
+        ends the others, too, and is raised.
         """
         going, waiting, ends = dict(enumerate(runs)), dict[int, Stacked](), dict[int, R]()
         error: Exception | None = None
@@ -141,7 +141,7 @@ class Stack:
         return [ends[number] for number in range(len(runs))]
 
     def _advanced(self, waiting: list[Stacked]) -> Exception | None:
-        """Make updates until a run has all of its own; return what went wrong."""
+        """Make updates until a run has all of its own; return the error, if any."""
         try:
             self._advance(waiting)
         except Exception as error:
@@ -168,10 +168,10 @@ class Stack:
             each.training_seconds += count * share
 
     def _stack(self, members: list[Stacked]) -> None:
-        """Put what the runs keep side by side, each a view of its part."""
+        """Stack the runs' tensors, and turn each into a view of its part."""
         first, *others = (fitness.counted(each.trainer) for each in members)
         if any(other != first for other in others):
-            raise untraceable("a number of the trainer's or the model's differs from run to run")
+            raise untraceable("a number in the trainer or the model differs from run to run")
         self._places = members
         every = [each.traced.tensors() for each in members]
         for tensors in zip(*every, strict=True):
@@ -189,7 +189,7 @@ class Stack:
             each.queue.popleft()
 
     def _data(self, active: Sequence[Stacked]) -> list[Tensor]:
-        """What an update reads besides; for the runs that take none, something."""
+        """What else an update reads; for runs that take no update, a placeholder."""
         own = {each: each.traced.data(each.queue[0][1]) for each in active}
         rows = [own.get(each, own[active[0]]) for each in self._places]
         taking = tuple(each in own for each in self._places)
@@ -199,7 +199,7 @@ class Stack:
                 self._taking[taking]]  # fmt: skip
 
     def _built(self, member: Stacked, window: Episode) -> Executable:
-        """The update of a kind of window, off the clock."""
+        """The update for a kind of window, built off the clock."""
         began, width = time.perf_counter(), len(self._places)
         episode = member.episode
         assert episode is not None

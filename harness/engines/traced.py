@@ -25,7 +25,7 @@ Compiler: TypeAlias = Callable[[torch.fx.GraphModule, list[Tensor]], Executable]
 class Traced:
     """The update of a trainer, traced from its own gradients(), once for every kind of window.
 
-    The trainer must yield once for every window that its cut() names, whatever the numbers.
+    The trainer must yield once for every window of its cut(), whatever the values.
     """
 
     def __init__(self, trainer: Trainer, optimisers: Sequence[Update]) -> None:
@@ -38,8 +38,8 @@ class Traced:
     def tensors(self) -> list[Tensor]:
         """Every tensor that an update changes in place; and the learning rates, which it reads.
 
-        Weights, moments and the method's memory. The rates stand here, not among the data, so
-        that one that stays costs nothing an update.
+        Weights, moments and the method's memory. The rates are here, not in the data, so that a
+        constant one costs an update nothing.
         """
         moved: list[Tensor] = [p for update in self.optimisers for p in update.parameters]
         moved += [moment for update in self.optimisers for moment in update.moments()]
@@ -47,7 +47,7 @@ class Traced:
         return moved + list(self.trainer.memory.values())
 
     def kept(self) -> list[Tensor]:
-        """Their numbers alone."""
+        """tensors() without autograd."""
         return [tensor.data for tensor in self.tensors()]
 
     def data(self, window: Episode) -> list[Tensor]:
@@ -58,8 +58,8 @@ class Traced:
         return [window.x, window.y, window.weight, entering]
 
     def graph(self, window: Episode) -> torch.fx.GraphModule:
-        """The update of such a window: (*kept, *data) -> loss, state that leaves; in place."""
-        # copies: what is traced may write into them
+        """The update for such a window: (*kept, *data) -> loss, state that leaves; in place."""
+        # copies: the traced code may write into them
         inputs = [tensor.clone() for tensor in (*self.kept(), *self.data(window))]
         trainer = self.trainer
         carried, memory = trainer.carried, trainer.memory
@@ -108,16 +108,16 @@ class Traced:
 
 
 def untraceable(why: str) -> TypeError:
-    """Of a trainer that `--engine compiled` and `--stack` cannot do."""
+    """The error for a trainer that `--engine compiled` and `--stack` cannot run."""
     return TypeError(f"cannot be compiled or stacked: {why}")
 
 
 def of_many(
     graph: torch.fx.GraphModule, kept: Sequence[Tensor], data: Sequence[Tensor]
 ) -> torch.fx.GraphModule:
-    """The graph of one run's update as that of many, which are the first dimension; in place.
+    """The graph of one run's update as that of many, along the first dimension; in place.
 
-    The last of the data, (runs,) bool, says which take the update; what the others keep stays.
+    The last of the data, (runs,) bool, says which take the update; the others do not change.
     """
 
     def one(*tensors: Tensor) -> list[Tensor]:
@@ -135,8 +135,8 @@ def of_many(
 
 
 OPTIONS = {
-    "cpp_wrapper": True,  # between the kernels no Python: 16 % less at LSTM 64, 1 to 3 % at 256
-    "cpp.use_decompose_tanh": True,  # by exp, to 1e-7 of 1: 7 to 9 % less
+    "cpp_wrapper": True,  # no Python between kernels: 16 % less time at LSTM 64, 1 to 3 % at 256
+    "cpp.use_decompose_tanh": True,  # by exp, to 1e-7 of 1: 7 to 9 % less time
 }
 
 
@@ -147,16 +147,16 @@ def inductor(graph: torch.fx.GraphModule, inputs: list[Tensor]) -> Executable:
 
 
 def as_traced(graph: torch.fx.GraphModule, inputs: list[Tensor]) -> Executable:
-    """No compiler: the graph's own operations, one after the other."""
+    """No compiler: the graph's own operations, one by one."""
     return graph
 
 
 def built(
     graph: torch.fx.GraphModule, compiler: Compiler, kept: list[Tensor], data: list[Tensor]
 ) -> Executable:
-    """A graph compiled, and called once so that nothing of that falls on the clock.
+    """A graph compiled, and called once so that no set-up falls on the clock.
 
-    On CUDA captured whole, too. What is kept is afterwards what it was.
+    On CUDA it is also captured. Afterwards `kept` holds what it held before.
     """
     from harness.engines.replayed import Replayed
 

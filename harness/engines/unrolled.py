@@ -1,4 +1,4 @@
-"""Recurrent layers over a window in plain operations, which a tracer sees into."""
+"""Recurrent layers over a window in plain operations, which can be traced."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ Unrolling: TypeAlias = Callable[[Any, Tensor, Tensor], tuple[Tensor, Tensor]]
 
 @contextmanager
 def unrolled(module: nn.Module) -> Iterator[None]:
-    """Within, no recurrent layer of a module calls torch's fused kernel."""
+    """Inside this context, no recurrent layer of a module calls torch's fused kernel."""
     layers = [each for each in module.modules() if isinstance(each, Layer)]
     for layer in layers:
-        # by its very type: a layer that derives from one may have another cell
+        # by the exact type: a subclass may have another cell
         unroll = BY_HAND.get(type(layer), by_the_cell)
-        vars(layer)["forward"] = partial(unroll, layer)  # before the method of its class
+        vars(layer)["forward"] = partial(unroll, layer)  # takes precedence over its class's method
     try:
         yield
     finally:
@@ -33,12 +33,12 @@ def unrolled(module: nn.Module) -> Iterator[None]:
 
 
 def by_the_cell(layer: Layer, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-    """The cell's own equations, the input's product taken once for all timesteps."""
+    """The cell's own equations, with one input product for all timesteps."""
     out = []
     for driven in layer.driven(x):
         state = layer.cell(driven, state)
         out.append(layer.output(state))
-    # as the kernel has it, the state that leaves is no output: its gradient is that from beyond
+    # as in the kernel, the state that leaves is not an output: its gradient is that from beyond
     return torch.stack(out), state.clone()
 
 
@@ -50,15 +50,15 @@ def lstm(layer: LstmLayer, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
 
 
 BY_HAND: dict[type[Layer], Unrolling] = {LstmLayer: lstm}
-"""Layers that are sooner done than by_the_cell()."""
+"""Layers with a faster way than by_the_cell()."""
 
 
 class _Lstm(torch.autograd.Function):
-    """One layer over a window, with as few matrix products as there can be.
+    """One layer over a window, with as few matrix products as possible.
 
-    z_t = [h_{t-1}, x_t, 1];  (i, f, g, o)_t = z_t [U, W, b]ᵀ: one product a timestep, and one for
-    the gradient of all weights at the end, over all timesteps. z is filled up with zeros to
-    whole vectors of 16: 4 % at H = 256, where 262 columns lie across them.
+    z_t = [h_{t-1}, x_t, 1];  (i, f, g, o)_t = z_t [U, W, b]ᵀ: one product per timestep, and one at
+    the end for the gradient of all weights, over all timesteps. z is padded with zeros to a
+    multiple of 16 columns, which saves 4 % at H = 256, where there are 262.
     """
 
     @staticmethod

@@ -1,1 +1,1 @@
-"""Where runs are made: each file one way to make many."""
+"""Where runs are executed: each file is one way to execute many."""

@@ -14,14 +14,14 @@ from tqdm import tqdm
 from harness.spec import RunSpec
 
 Message = tuple[str, int, str] | str
-"""What a worker sends: a run's id, the timesteps done, a word on how it goes; or a notice."""
+"""What a worker sends: a run's id, the timesteps done, how it is doing; or a notice."""
 
 
 @dataclass
 class Bars:
-    """A bar for all runs and one for each run in progress; plain lines where no terminal is.
+    """A bar for all runs and one for each run in progress; plain lines without a terminal.
 
-    todo:  runs to be run; total: these, and those that are recorded already
+    todo:  runs to be run; total: these, and those already recorded
     say:   where notices go
     """
 
@@ -69,7 +69,7 @@ class Bars:
             tqdm.write(f"{done}/{self.total}  {spec.label}: {status}", file=sys.stderr)
 
     def listen(self, messages: Queue[Message | None]) -> None:
-        """Show what comes in, until None comes or the sender is gone."""
+        """Show each message, until None arrives or the sender is gone."""
         with suppress(OSError, EOFError):
             while (message := messages.get()) is not None:
                 if isinstance(message, str):

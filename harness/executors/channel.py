@@ -1,6 +1,6 @@
-"""What worker processes tell their parent, on the way to its progress bars."""
+"""The messages of worker processes to their parent's progress bars."""
 
-# No torch here: the process in between imports this alone, and is there a second sooner.
+# No torch here: the process in between imports only this, and starts a second sooner.
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from harness.executors.bars import Bars, Message
 
 @contextmanager
 def channel(bars: Bars, context: Any) -> Iterator[Queue[Message | None]]:
-    """A queue for messages from other processes; what is put there is shown."""
+    """A queue for messages from other processes; what is put there is shown on the bars."""
     manager = SyncManager(ctx=context)
     try:
         manager.start(watch_parent)
         messages: Queue[Message | None] = manager.Queue()
-    except EOFError:  # which click takes for Ctrl-C
+    except EOFError:  # which click would take for Ctrl-C
         raise ChildProcessError(
-            "the process that passes progress on died (killed, or out of memory)"
+            "the process that relays progress died (killed, or out of memory)"
         ) from None
     listener = Thread(target=bars.listen, args=(messages,), daemon=True)
     listener.start()
@@ -39,7 +39,7 @@ def channel(bars: Bars, context: Any) -> Iterator[Queue[Message | None]]:
 
 
 def watch_parent() -> None:
-    """End with the parent: children of a killed parent would go on with the rest of its runs."""
+    """End with the parent: otherwise its children would go on with the rest of its runs."""
     parent = multiprocessing.parent_process()
     assert parent is not None
 

@@ -1,4 +1,4 @@
-"""Which runs are still to be run, and whether they can be built here."""
+"""Which runs remain to be run, and whether they can be built here."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from harness.task import Task
 from harness.trainer import Trainer
 
 RECORDED = "already recorded"
-"""How a run ended that was not run: its result was in the store before."""
+"""How a run ended that was not run: its result was already in the store."""
 
 
 class Executor(Protocol):
@@ -48,9 +48,9 @@ def execute(
     conditions: Conditions,
     executor: Executor,
 ) -> dict[RunSpec, str]:
-    """Run what the store has no result of yet, or everything again; return how each run ended.
+    """Run what the store has no result of, or everything again; return how each run ended.
 
-    Everything that a user can get wrong raises ValueError before anything is written.
+    Any mistake of the user's raises ValueError before anything is written.
     """
     unique = list(dict.fromkeys(specs))
     todo = [spec for spec in unique if conditions.again or not _recorded(spec, store, registry)]
@@ -62,7 +62,7 @@ def execute(
 
 
 def check(specs: Iterable[RunSpec], registry: Registry, engine: str = "eager") -> None:
-    """Build each run once, leaving seeds aside; ValueError where that cannot be done.
+    """Build each run once, ignoring seeds; ValueError where it cannot be built.
 
     So a bad run is refused before the first one starts.
     """
@@ -76,9 +76,9 @@ def check(specs: Iterable[RunSpec], registry: Registry, engine: str = "eager") -
 
 
 def suiting(specs: Sequence[RunSpec], registry: Registry) -> tuple[list[RunSpec], list[str]]:
-    """The runs whose trainer suits their model and task, and a line for each reason against others.
+    """The runs whose trainer suits their model and task, and a line for each reason to drop others.
 
-    For suites, which put every trainer beside every other; a run asked for by name is refused.
+    For suites, which include every trainer; a run that is asked for by name is refused instead.
     """
     built: dict[tuple[str, str], tuple[Model, Task]] = {}
     asked: dict[tuple[str, str, str], str] = {}
@@ -105,7 +105,7 @@ def suiting(specs: Sequence[RunSpec], registry: Registry) -> tuple[list[RunSpec]
 def _recorded(spec: RunSpec, store: Store, registry: Registry) -> bool:
     """Whether the store holds the result.
 
-    ValueError where it is the result of other defaults, another text or another plug-in.
+    ValueError where it comes from other defaults, another text or another plug-in.
     """
     there = store.record(spec)
     if there is None or not (there.finished or store.checkpoint(spec).exists()):
@@ -120,7 +120,7 @@ def _recorded(spec: RunSpec, store: Store, registry: Registry) -> bool:
 
 
 def _differs(there: Record, registry: Registry) -> str:
-    """What a run was recorded with that it would not be run with now; empty: nothing."""
+    """What a run was recorded with that is different now; empty: nothing."""
     spec = there.spec
     for kind in CALLS:
         now = registry.options(kind, getattr(spec, kind))

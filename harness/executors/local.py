@@ -1,4 +1,4 @@
-"""Many runs in processes of this machine; one that dies, hangs or raises ends alone."""
+"""Many runs in processes on this machine; one that dies, hangs or raises does not end others."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ from harness.spec import Conditions, RunSpec
 from harness.store import RecordingError, Store
 
 BREAKS = 5
-"""Times that workers may die as they begin."""
+"""Times that workers may die as they start."""
 
 AGAIN_SECONDS = 1.0
-"""Between two looks at runs that another suite is running."""
+"""Between two attempts at runs that another process is running."""
 
 
 @dataclass(frozen=True)
 class Local:
-    """Processes of this machine. jobs: how many; None: one a core, and one alone on a GPU."""
+    """Processes on this machine. jobs: how many; None: one per core, or a single one on a GPU."""
 
     jobs: int | None = None
 
@@ -53,7 +53,7 @@ class Local:
         conditions: Conditions,
         bars: Bars,
     ) -> dict[RunSpec, str]:
-        if len(specs) == 1 and conditions.limit is None:  # no second process, which takes seconds
+        if len(specs) == 1 and conditions.limit is None:  # another process takes seconds
             torch.set_num_threads(1)
             (spec,) = specs
             told = partial(bars.show, spec.id)
@@ -75,10 +75,10 @@ def run_all(
     bars: Bars,
     jobs: int,
 ) -> dict[RunSpec, str]:
-    """Run each in one of `jobs` processes of one thread; return how each ended."""
+    """Run each in one of `jobs` single-threaded processes; return how each ended."""
     ended: dict[RunSpec, str] = {}
     context = multiprocessing.get_context("spawn")
-    # Children begun deaf do not hear Ctrl-C: they are ended from here, and say nothing.
+    # Children started like this ignore Ctrl-C: they are ended from here, without a traceback.
     heard = signal.signal(signal.SIGINT, signal.SIG_IGN)
     with channel(bars, context) as messages:
 
@@ -109,10 +109,10 @@ def run_all(
                         else:
                             ended[spec] = status
                             bars.finish(spec, status)
-                if lost:  # pebble gives a pool up whose worker dies while none is at work
+                if lost:  # pebble gives up a pool if a worker dies while none is busy
                     broken += 1
                     if broken > BREAKS:
-                        raise ChildProcessError("workers die as they begin (out of memory?)")
+                        raise ChildProcessError("workers die as they start (out of memory?)")
                     pool.stop()
                     pool.join()
                     pool = begun()
@@ -120,16 +120,16 @@ def run_all(
                     time.sleep(AGAIN_SECONDS)
             pool.close()
         finally:
-            pool.stop()  # what runs still goes on from its checkpoint
+            pool.stop()  # what is still running can resume from its checkpoint
             pool.join()
     return ended
 
 
 def _stacks(specs: Sequence[RunSpec], registry: Registry, width: int) -> list[Sequence[RunSpec]]:
-    """The runs in groups of at most `width` that differ in their seed alone, as even as can be.
+    """The runs in groups of at most `width` that differ only in their seed, as even as possible.
 
-    In the order of the runs, so that a suite that is stopped early has some runs of every setting.
-    A method that unrolls whole episodes is run alone: it has no windows of one length.
+    In the order of the runs, so that a suite stopped early has some runs of every setting. A
+    method that unrolls whole episodes is run alone: it has no windows of one length.
     """
     alike: dict[RunSpec, list[RunSpec]] = {}
     for spec in specs:
@@ -149,17 +149,17 @@ def _outcome(
     registry: Registry,
     conditions: Conditions,
 ) -> list[str]:
-    """How the runs of a worker ended; where it could not say so itself, they are closed here."""
+    """How the runs of a worker ended; if it could not close them itself, they are closed here."""
     try:
         return future.result()
-    except BrokenProcessPool:  # they never began, or go on from their checkpoints
+    except BrokenProcessPool:  # they never began, or resume from their checkpoints
         return ["lost"] * len(specs)
     except RecordingError:  # the disk is full: no run can go on
         raise
     except TimeoutError:
         error = f"took longer than its limit of {conditions.limit:g} s"
     except ProcessExpired as died:
-        error = f"its process died ({_cause(died.exitcode)}); the same command goes on with it"
+        error = f"its process died ({_cause(died.exitcode)}); run the same command to resume it"
     except (Exception, SystemExit) as raised:
         error = f"{type(raised).__name__}: {raised}"
     return [one.close(spec, store, registry, conditions, error) for spec in specs]
@@ -173,12 +173,12 @@ def _cause(code: int | None) -> str:
 
 
 _worker: dict[str, Any] = {}
-"""What a worker process was begun with."""
+"""What a worker process was started with."""
 
 
 def _begin(folder: Path, plugins: Sequence[Path], messages: Queue[Message | None]) -> None:
     def tell(message: Message) -> None:
-        with suppress(OSError, EOFError):  # who shows the bars may be gone; the run is not
+        with suppress(OSError, EOFError):  # the bars may be gone; the run goes on
             messages.put(message)
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)

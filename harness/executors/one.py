@@ -1,4 +1,4 @@
-"""One run, from its spec to its record, in the process that calls."""
+"""One run, from its spec to its record, in the calling process."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def run(
 ) -> str:
     """Run a spec, and record it; return how it ended.
 
-    That is its status, or "busy" where another process is running it. Only RecordingError comes
-    out of here: the disk is full, and no other run can go on either.
+    That is its status, or "busy" if another process is running it. Only RecordingError is raised:
+    the disk is full, and no other run can go on either.
     """
     return driven(going(spec, store, registry, conditions, progress))
 
@@ -43,14 +43,14 @@ def going(
         return "busy"
     except RecordingError:
         raise
-    except (Exception, SystemExit) as error:  # before it began, or of its scalars
+    except (Exception, SystemExit) as error:  # before it began, or from its scalars
         return close(spec, store, registry, conditions, f"{type(error).__name__}: {error}")
 
 
 def close(
     spec: RunSpec, store: Store, registry: Registry, conditions: Conditions, error: str
 ) -> str:
-    """Record a run as failed that could not do so itself; return how it ended, as run() does."""
+    """Record that a run failed, for one that could not; return how it ended, as run() does."""
     try:
         status = fail(spec, registry, store, error)
     except BusyError:

@@ -1,4 +1,4 @@
-"""Many runs on the nodes of a Ray cluster; their records come home to one store."""
+"""Many runs on the nodes of a Ray cluster; their records are collected in one store."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from harness.spec import Conditions, RunSpec
 from harness.store import BusyError, Record, Store, Writer
 
 RETRIES = 5
-"""Of a run whose node or process died: it begins anew, on another node."""
+"""Of a run whose node or process died: it starts over, on another node."""
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """Nodes of a Ray cluster: its address, and what of a node a run takes."""
+    """Nodes of a Ray cluster: its address, and the cores and GPUs that a run takes."""
 
     address: str | None = None
     cpus: float = 1.0
     gpus: float = 0.0
 
     def check(self, specs: Sequence[RunSpec], registry: Registry, conditions: Conditions) -> None:
-        check([replace(spec, device="cpu") for spec in specs], registry)  # GPUs are the nodes'
+        check([replace(spec, device="cpu") for spec in specs], registry)  # GPUs are on the nodes
 
     def run(
         self,
@@ -68,7 +68,7 @@ def run_all(
     ray.init(address=address, log_to_driver=False, configure_logging=False)
     try:
         task = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=RETRIES)(_work)
-        # by hand: Ray's own way to set them begins workers anew for every driver
+        # by hand: with Ray's own way to set them, workers restart for every driver
         kept = {name: os.environ[name] for name in ("SGBENCH_DATA",) if name in os.environ}
         sources = {path.name: path.read_bytes() for path in registry.plugins}
         ended: dict[RunSpec, str] = {}
@@ -78,7 +78,7 @@ def run_all(
             busy = []
             for spec in waiting:
                 try:
-                    writer = store.open(spec)  # ours until the run is home
+                    writer = store.open(spec)  # ours until the run is collected
                 except BusyError:
                     busy.append(spec)
                     continue
@@ -89,7 +89,7 @@ def run_all(
                     bars.finish(spec, ended[spec])
                     continue
                 if store.damage(spec):
-                    store.say(f"{spec.label} begins anew")
+                    store.say(f"{spec.label} starts over")
                 begun[task.remote(asdict(spec), asdict(conditions), sources, kept)] = spec, writer
             while begun:
                 (done,), _ = ray.wait(list(begun), num_returns=1)
@@ -116,7 +116,7 @@ def _ray() -> Any:
 def _home(
     ray: Any, done: Any, spec: RunSpec, store: Store, registry: Registry, writer: Writer
 ) -> str:
-    """Write down what a run sent, or that nothing came."""
+    """Record what a run sent, or that nothing arrived."""
     try:
         rows: list[dict[str, Any]] = ray.get(done)
     except ray.exceptions.RayError as error:
@@ -139,7 +139,7 @@ def _work(
     sources: Mapping[str, bytes],
     kept: Mapping[str, str],
 ) -> list[dict[str, Any]]:
-    """On a node: run in a folder of its own; return the rows of the record."""
+    """On a node: run in a temporary folder; return the rows of the record."""
     import torch
 
     torch.set_num_threads(1)
@@ -159,11 +159,11 @@ def _work(
 
 
 class TooLongError(Exception):
-    """A run's limit is over. No TimeoutError: that is an OSError, and read as a full disk."""
+    """A run exceeded its limit. Not a TimeoutError: that is an OSError, taken for a full disk."""
 
 
 class _Alarm:
-    """A limit in seconds on what is inside; a run turns it into its record's error."""
+    """A limit in seconds on the code inside; a run turns it into its record's error."""
 
     def __init__(self, seconds: float | None) -> None:
         self._seconds = seconds

@@ -1,4 +1,4 @@
-"""What training costs: a clock for it alone, and a gauge of its FLOPs and memory."""
+"""What training costs: a clock for training alone, and a gauge of its FLOPs and memory."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from harness.trainer import Trainer
 
 
 class Meter:
-    """A clock of training alone: `with meter:` around it, nothing else inside.
+    """A clock for training alone: `with meter:` around it, and nothing else inside.
 
     seconds: measured so far. The device is synchronised before each reading.
     """
@@ -50,7 +50,7 @@ class Cost:
     """What one episode costs a trainer, as long as it unrolls it the same way.
 
     flops:            of forward, backward and synthesiser; matrix products only
-    activation_bytes: peak of what autograd holds for the backward pass, weights left out
+    activation_bytes: peak of what autograd holds for the backward pass, without weights
     """
 
     flops: int
@@ -58,7 +58,7 @@ class Cost:
 
 
 def gauge(trainer: Trainer, episode: Episode) -> Cost:
-    """Measure what `episode` costs `trainer`, on a copy: nothing is timed, nothing is moved."""
+    """Measure what `episode` costs `trainer`, on a copy: nothing is timed, no weight is changed."""
     held, twin = HeldForBackward(), trainer.twin()
     with held, flop_counter() as counter:
         _rehearse(twin, episode)
@@ -66,16 +66,16 @@ def gauge(trainer: Trainer, episode: Episode) -> Cost:
 
 
 def peak_memory_bytes(trainer: Trainer, episode: Episode) -> int:
-    """The allocator's peak over idle while a copy of `trainer` takes `episode`, in bytes.
+    """The allocator's peak over idle while a copy of `trainer` learns `episode`, in bytes.
 
     On CUDA the device's own statistics; elsewhere the allocations and releases that torch's
     profiler records.
     """
     device = episode.weight.device
-    twin = trainer.twin()  # made before: its weights are no cost of training
-    kept = twin.carried, dict(twin.memory)  # what it comes with is not released on the way
+    twin = trainer.twin()  # made before: its weights are not a cost of training
+    kept = twin.carried, dict(twin.memory)  # so that they are not released meanwhile
     if device.type == "cuda":
-        _rehearse(trainer.twin(), episode)  # cuDNN's workspaces and autotuning: not the method's
+        _rehearse(trainer.twin(), episode)  # cuDNN's workspaces and autotuning are not the method's
         torch.cuda.synchronize(device)
         idle = torch.cuda.memory_allocated(device)
         torch.cuda.reset_peak_memory_stats(device)
@@ -84,7 +84,7 @@ def peak_memory_bytes(trainer: Trainer, episode: Episode) -> int:
         return torch.cuda.max_memory_allocated(device) - idle
     with torch.profiler.profile(
         activities=[ProfilerActivity.CPU], profile_memory=True,
-        acc_events=True,  # else torch 2.11 warns that it keeps one cycle's, of which there is one
+        acc_events=True,  # or torch 2.11 warns that it keeps one cycle only, and there is only one
     ) as profile:  # fmt: skip
         _rehearse(twin, episode)
     held = peak = 0
@@ -98,16 +98,16 @@ def peak_memory_bytes(trainer: Trainer, episode: Episode) -> int:
 def _rehearse(twin: Trainer, episode: Episode) -> None:
     """Let a trainer's twin fill gradients for an episode, and drop them.
 
-    Off the clock, it is also where a trainer that breaks its promise is told so.
+    Off the clock, it also checks that the trainer keeps to its interface.
     """
     with torch.random.fork_rng(devices=[]):
         losses = twin.gradients(episode)
         if not isinstance(losses, Iterator):
-            raise TypeError(f"gradients() must yield losses, it returned {losses!r}")
+            raise TypeError(f"gradients() must yield losses, but it returned {losses!r}")
         updates = 0
         for loss in losses:
             if not isinstance(loss, Tensor):
-                raise TypeError(f"gradients() must yield the loss as a tensor, it yielded {loss!r}")
+                raise TypeError(f"gradients() must yield the loss as a tensor, but gave {loss!r}")
             if all(parameter.grad is None for parameter in twin.model.parameters()):
                 raise RuntimeError("gradients() yielded without filling any .grad of the model")
             twin.zero_grad(set_to_none=True)
@@ -119,7 +119,7 @@ def _rehearse(twin: Trainer, episode: Episode) -> None:
 class HeldForBackward(saved_tensors_hooks):
     """The bytes that autograd holds for the backward pass, and their peak.
 
-    Counted are the saved views, not their storages; weights, which are there anyway, are not.
+    The saved views are counted, not their storages; weights, which exist anyway, are not.
     """
 
     def __init__(self) -> None:
@@ -146,7 +146,7 @@ class HeldForBackward(saved_tensors_hooks):
 
 
 class _Kept:
-    """A saved tensor, whose end of life can be seen."""
+    """A saved tensor whose release can be observed."""
 
     __slots__ = ("__weakref__", "tensor")
 
@@ -155,5 +155,5 @@ class _Kept:
 
 
 def _is_weight(tensor: Tensor) -> bool:
-    """A view of a parameter, as a linear layer saves its transpose."""
+    """Whether it is a view of a parameter: a linear layer saves its transpose."""
     return isinstance(torch_internals.base(tensor), torch.nn.Parameter)

@@ -1,4 +1,4 @@
-"""What the episodes of a run cost: gauged once for every shape, off the clock."""
+"""What the episodes of a run cost: measured once for every shape, off the clock."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from harness.measure.cost import Cost, gauge, peak_memory_bytes
 from harness.trainer import Trainer
 
 DRAWS = 8
-"""Of a method that draws: what an episode costs is the mean over so many."""
+"""For a method that draws random numbers: an episode's cost is the mean over so many draws."""
 
 
 class Costs:
@@ -25,12 +25,13 @@ class Costs:
         self.peaks = {"activation_bytes": 0, "peak_memory_bytes": 0}
         self._trainer = trainer
         self._known: dict[tuple[int, bool, bool, str], Cost] = {}
-        self._draws: dict[str, bool] = {}  # whether the method draws, by its phase
+        self._draws: dict[str, bool] = {}  # whether the method draws random numbers, by its phase
 
     def of(self, episode: Episode) -> Cost:
-        """What the episode costs, as far as its shape tells.
+        """What the episode costs, which depends on its shape.
 
-        Of a method that draws: the mean FLOPs over draws of its own, the largest memory.
+        For a method that draws random numbers: the mean FLOPs over several draws, and the largest
+        memory.
         """
         key = (episode.length, episode.fresh, episode.final, self._trainer.phase)
         if key not in self._known:
@@ -48,7 +49,7 @@ class Costs:
         return self._known[key]
 
     def _rehearsals(self, episode: Episode) -> Iterator[Trainer]:
-        """The trainer; where it draws also twins of it, each with numbers of its own."""
+        """The trainer; if it draws random numbers also twins, each with its own seed."""
         yield self._trainer
         phase = self._trainer.phase
         if phase not in self._draws:

@@ -1,4 +1,4 @@
-"""Where a run is made, and what a record says of it for its numbers to be believed."""
+"""Where a run is made, and what a record says about it so that its numbers can be trusted."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import torch
 
 
 def available(name: str) -> torch.device:
-    """A device by name; ValueError where this machine has none such."""
+    """A device by name; ValueError where this machine has no such device."""
     try:
         device = torch.device(name)
     except RuntimeError:
@@ -22,7 +22,8 @@ def available(name: str) -> torch.device:
     if device.type == "cuda" and not torch.cuda.is_available():
         raise ValueError(f"device {name!r} is not available: torch {torch.__version__} sees no GPU")
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise ValueError(f"device {name!r} is not available: {torch.cuda.device_count()} GPU here")
+        count = torch.cuda.device_count()
+        raise ValueError(f"device {name!r} is not available: this machine has {count} GPU(s)")
     if device.type not in ("cpu", "cuda"):
         raise ValueError(f"device {name!r} is not supported; write cpu, cuda or cuda:0")
     return device
@@ -45,7 +46,7 @@ def describe(device: torch.device, plugins: Iterable[Path] = ()) -> dict[str, st
 
 
 def fingerprint(path: Path) -> str:
-    """A plug-in file as records name it: with the first 16 digits of its SHA-256."""
+    """A plug-in file as records name it: file name and the first 16 digits of its SHA-256."""
     return f"{path.name}:{hashlib.sha256(path.read_bytes()).hexdigest()[:16]}"
 
 
@@ -61,7 +62,7 @@ def _checkout(root: Path) -> tuple[str, bool]:
     try:
         if Path(git("rev-parse", "--show-toplevel")) != root:
             return "unknown", False
-        # what lies in results/ is what runs write, the record being made among it
+        # runs write to results/, the current record included
         changes = git("status", "--porcelain", "--", ".", ":!results")
         return git("rev-parse", "HEAD"), bool(changes)
     except (OSError, subprocess.CalledProcessError):

@@ -1,4 +1,4 @@
-"""Floating-point operations of the fused recurrent kernels, which torch's counter reads as zero.
+"""Floating-point operations of the fused recurrent kernels, which torch's counter counts as zero.
 
 Counted as torch counts a matrix product: 2 per multiply-accumulate, products only. A layer
 with G gates multiplies (B, d_in) and (B, H) by the weights of G·H units at every timestep;

@@ -15,20 +15,20 @@ from harness.trainer import Trainer
 def probe(trainer: Trainer, episode: Episode) -> dict[str, Any]:
     """Compare on a copy, with the weights and the data that training is about to use.
 
-    Of the weights' gradient, summed over the windows of the episode with the weights held:
+    For the weights' gradient, summed over the windows of the episode at fixed weights:
     cosine, norm_ratio: the trainer's against the full one
     missing_ratio: norm of what truncation to T leaves out (full - truncated), over truncated
     added_ratio:   norm of what the trainer adds (trainer's - truncated), over truncated
     added_cosine:  of what is added with what is missing
 
-    Of the state's gradient at the boundaries between windows:
+    For the state's gradient at the boundaries between windows:
     boundary_cosine, boundary_norm_ratio: each synthetic one against the true one, first to last
-    distances, distance_cosine, distance_norm_ratio: the same a sequence at a time, averaged by
-        the timesteps from a boundary to the next scored one
+    distances, distance_cosine, distance_norm_ratio: the same for each sequence, averaged by the
+        number of timesteps from a boundary to the next scored one
     reach: norm of the last scored window's gradient at its own boundary and each before it, over
-        the first of these; one boundary a timestep where the trainer has no T
+        the first of these; one boundary per timestep where the trainer has no T
 
-    On a stream the truth ends where the episode's stretch ends, and so does "full" here.
+    On a stream the true gradient ends where the stretch ends; "full" means up to there.
     """
     estimate = _estimate(trainer, episode)
     true = _truth(trainer, episode)
@@ -53,12 +53,12 @@ def _estimate(trainer: Trainer, episode: Episode) -> Tensor:
     twin.zero_grad(set_to_none=True)
     with torch.random.fork_rng(devices=[]):
         for _ in twin.gradients(episode):
-            pass  # never stepped, never cleared: .grad adds up
+            pass  # no update and no clearing: .grad adds up
     return _gradient(twin)
 
 
 def _truncated(trainer: Trainer, episode: Episode) -> Tensor:
-    """The gradient of windows of the trainer's T with nothing beyond them."""
+    """The gradient of windows of the trainer's T, with nothing from beyond them."""
     twin = trainer.twin()
     twin.zero_grad(set_to_none=True)
     for window in episode.windows(trainer.T or episode.length):
@@ -82,7 +82,7 @@ class _Truth(NamedTuple):
 
 
 def _truth(trainer: Trainer, episode: Episode) -> _Truth:
-    """The graph is cut nowhere; a state of its own enters every window."""
+    """The graph is not cut anywhere; each window's entering state is kept."""
     twin = trainer.twin()
     twin.zero_grad(set_to_none=True)
     boundaries, losses, last = [], [], 0
@@ -93,7 +93,7 @@ def _truth(trainer: Trainer, episode: Episode) -> _Truth:
         losses.append(loss)
         last = k if window.weight.any() else last
     total = torch.stack(losses).sum()
-    # materialised: of a state that a network without one does not read, zero
+    # materialised: zero for a state that a network without one does not read
     states = torch.autograd.grad(total, boundaries, retain_graph=True, materialize_grads=True)
     reached = torch.autograd.grad(
         losses[last], boundaries[: last + 1], retain_graph=True, materialize_grads=True
@@ -109,7 +109,7 @@ def _truth(trainer: Trainer, episode: Episode) -> _Truth:
 
 
 def _boundaries(trainer: Trainer, episode: Episode, known: _Truth) -> dict[str, Any]:
-    """Synthetic against true, at every boundary and by distance; empty where none is predicted."""
+    """Synthetic against true, at every boundary and by distance; empty if none is predicted."""
     cosines, ratios = [], []
     by_distance: dict[int, list[tuple[float, float, float]]] = defaultdict(list)
     for k, (state, true) in enumerate(zip(known.states, known.gradients, strict=True), start=1):
@@ -141,7 +141,7 @@ def _boundaries(trainer: Trainer, episode: Episode, known: _Truth) -> dict[str, 
 
 
 def _gradient(twin: Trainer) -> Tensor:
-    """The model's, flat; where a parameter got none, zeros."""
+    """The model's gradient, flat; zeros for a parameter that got none."""
     return torch.cat([
         (torch.zeros_like(p) if p.grad is None else p.grad).flatten()
         for p in twin.model.parameters()
@@ -149,17 +149,17 @@ def _gradient(twin: Trainer) -> Tensor:
 
 
 def _cosine(a: Tensor, b: Tensor) -> float:
-    """Zero where either is silent."""
+    """Zero where either is zero."""
     a, b = a.flatten().double(), b.flatten().double()
     return _rounded(torch.nn.functional.cosine_similarity(a, b, dim=0).item())
 
 
 def _ratio(a: Tensor, b: Tensor) -> float | None:
-    """Of norms; None where b is zero."""
+    """The ratio of the norms; None where b is zero."""
     norm = b.double().norm().item()
     return _rounded(a.double().norm().item() / norm) if norm else None
 
 
 def _rounded(value: float) -> float:
-    """Five digits: records stay small."""
+    """Five digits, to keep records small."""
     return float(f"{value:.5g}")

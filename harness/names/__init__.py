@@ -1,1 +1,1 @@
-"""What a user types, and what it is found by."""
+"""What a user types, and how it is found."""

@@ -11,7 +11,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A name and its options, in one canonical spelling: sorted by name, no blanks but one.
+    """A name and its options, in one canonical spelling: sorted by name, one space after a comma.
 
     >>> str(Call.parse("dni( warmup=1000,T=3)"))
     'dni(T=3, warmup=1000)'
@@ -41,7 +41,7 @@ class Call:
             except (ValueError, TypeError, MemoryError, RecursionError):
                 value = ast.unparse(keyword.value)
                 raise ValueError(
-                    f"cannot read {keyword.arg}={value} in {text!r}; text goes in quotes"
+                    f"cannot read {keyword.arg}={value} in {text!r}; put text in quotes"
                 ) from None
         return cls(node.func.id, dict(sorted(options.items())))
 
@@ -51,7 +51,7 @@ class Call:
         return f"{self.name}({', '.join(f'{k}={v!r}' for k, v in self.options.items())})"
 
 
-@lru_cache(maxsize=4096)  # a folder of records spells few calls, each many times
+@lru_cache(maxsize=4096)  # a folder of records repeats few calls many times
 def canonical(text: str) -> str:
-    """The one spelling of a call; ValueError where it cannot be read."""
+    """The canonical spelling of a call; ValueError where it cannot be read."""
     return str(Call.parse(text))

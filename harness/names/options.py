@@ -1,8 +1,8 @@
 """The options of a class: keyword-only parameters of its constructor, inherited ones included.
 
-A constructor that takes `**shared` passes them on to its base class, whose options are then its
-own, too. They are read in two ways: from the class, with types and values, and from the source,
-which imports nothing.
+A constructor that takes `**shared` passes them on to its base class, whose options are then also
+its own. Options are read in two ways: from the class, with types and values, and from the source,
+without importing it.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def declared_options(cls: type) -> tuple[dict[str, inspect.Parameter], dict[str,
 
 
 def written_options(module: ast.Module) -> dict[str, str]:
-    """The options of the last class of a source that has any, their defaults as written there."""
+    """The options of the last class in a source that has any, with their defaults as written."""
     classes = [node for node in module.body if isinstance(node, ast.ClassDef)]
     found = (_options(cls, module) for cls in reversed(classes))
     return next(filter(None, found), {})
@@ -61,7 +61,7 @@ def _options(cls: ast.ClassDef, module: ast.Module) -> dict[str, str]:
 
 
 def _class(name: str, module: ast.Module) -> tuple[ast.ClassDef, ast.Module] | None:
-    """A class of a source by its name: defined there, or imported from another file of ours."""
+    """A class of a source by its name: defined there, or imported from another project file."""
     for node in module.body:
         if isinstance(node, ast.ClassDef) and node.name == name:
             return node, module

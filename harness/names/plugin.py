@@ -1,4 +1,4 @@
-"""Classes out of modules, ours and others': what is in one, and what keeps it from being used."""
+"""Classes from modules, built in or plugged in: which one a module has, or why it has none."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FOLDERS = {
     "suite": ("harness.suites", "harness.suite", "Suite"),
     "claim": ("harness.claims", "harness.claim", "Claim"),
 }
-"""kind -> the package of ours that holds them, and the base class that makes one."""
+"""kind -> the built-in package, then module and name of the base class."""
 
 
 def class_in(module: ModuleType, kind: str) -> type | None:
@@ -38,9 +38,9 @@ def class_in(module: ModuleType, kind: str) -> type | None:
 
 
 def lacking(module: ModuleType) -> str:
-    """What keeps the abstract classes of a module from being usable."""
+    """Why the abstract classes of a module cannot be used, as the end of a message."""
     lacks = [
-        f"{cls.__name__} lacks {', '.join(sorted(cls.__abstractmethods__))}"
+        f"{cls.__name__} does not define {', '.join(sorted(cls.__abstractmethods__))}"
         for cls in vars(module).values()
         if inspect.isabstract(cls) and cls.__module__ == module.__name__
     ]
@@ -48,9 +48,9 @@ def lacking(module: ModuleType) -> str:
 
 
 def imported(path: Path) -> ModuleType:
-    """A plug-in file as a module; whatever is wrong with it becomes one line."""
+    """A plug-in file as a module; ValueError, one line, whatever is wrong with it."""
     if not path.is_file():
-        raise ValueError(f"no plug-in file {path}")
+        raise ValueError(f"there is no plug-in file {path}")
     name = f"sgbench_plugin_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:

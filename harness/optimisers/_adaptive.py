@@ -11,7 +11,7 @@ from harness.optimiser import Rule
 class Adaptive(Rule):
     """Steps of about the learning rate, whatever the size of the gradient.
 
-    beta_1, beta_2: of the running means of the gradient and of its square
+    beta_1, beta_2: decay of the running means of the gradient and of its square
     epsilon:        added to the root of the latter
     weight_decay:   see the rule
     """

@@ -12,9 +12,9 @@ from harness.optimiser import Rule
 class RmsProp(Rule):
     """torch.optim.RMSprop.
 
-    alpha:        of the running mean of the gradient's square
+    alpha:        decay of the running mean of the gradient's square
     epsilon:      added to its root
-    centered:     whether the square of the gradient's own running mean is taken off it
+    centered:     whether the square of the gradient's running mean is subtracted from it
     momentum:     share of the last move that is kept
     weight_decay: of the weight, added to its gradient
     """

@@ -13,7 +13,7 @@ class Sgd(Rule):
     """torch.optim.SGD.
 
     momentum:     share of the last move that is kept
-    nesterov:     whether the momentum is looked ahead by
+    nesterov:     whether to use Nesterov momentum
     weight_decay: of the weight, added to its gradient
     """
 

@@ -1,1 +1,1 @@
-"""Records: what a run leaves behind, how it is written, and how it is read however damaged."""
+"""Records: what a run leaves behind, how it is written, and how it is read, even if damaged."""

@@ -1,4 +1,4 @@
-"""The lines of a record's file, whole, packed, or what is left of them."""
+"""The lines of a record's file: whole, packed, or damaged."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from harness.records.record import Row
 from harness.records.schema import said
 
 BEGINNING = '{"kind": "'
-"""Of every line that is written; one that is cut short after it was being written."""
+"""How every line begins; one that begins so and is cut short was being written."""
 
-NO_JSON = "is no JSON"
+NOT_JSON = "is not JSON"
 
 
 @dataclass
 class Lines:
     """The lines of a file as rows.
 
-    kinds, rows: a row a line, without its kind; "" and {} for a line that is none
+    kinds, rows: one row per line, without its kind; "" and {} for a line that is no row
     damage:      what is wrong with a line, by its index
-    torn:        indices of lines whose writing was cut short
-    note:        what is wrong with the file as a whole; `lost`: lines may be gone, or altered
+    torn:        indices of lines cut short while they were written
+    note:        what is wrong with the file as a whole; `lost`: lines may be missing or altered
     """
 
     kinds: list[str] = field(default_factory=list)
@@ -37,7 +37,7 @@ class Lines:
 
 
 def read(path: Path) -> Lines:
-    """Read a file; OSError where that cannot be."""
+    """Read a file; OSError where it cannot be read."""
     data, note, lost = path.read_bytes(), "", False
     if path.suffix == ".gz":
         data, note, lost = unpacked(data)
@@ -50,7 +50,7 @@ def read(path: Path) -> Lines:
 
 
 def unpacked(data: bytes) -> tuple[bytes, str, bool]:
-    """Unpack what gzip has packed: the text, what is wrong with it, whether some of it is lost."""
+    """Unpack gzip data: return the text, what is wrong with it, and whether some of it is lost."""
     with suppress(OSError, EOFError, zlib.error):
         if data:  # gzip finds no fault with an empty file
             return gzip.decompress(data), "", False
@@ -61,12 +61,12 @@ def unpacked(data: bytes) -> tuple[bytes, str, bool]:
             if unpacker.eof:
                 return bytes(found), "more bytes follow its packed text", False
     except zlib.error:
-        return bytes(found), "it cannot be unpacked to its end", True
+        return bytes(found), "it cannot be unpacked completely", True
     return bytes(found), "its packed text is cut short", True
 
 
 def _together(text: str) -> Lines:
-    """Every line at once, which is quick; ValueError where one of them is not as it was written."""
+    """All lines at once, which is fast; ValueError where one of them is not as it was written."""
     count = text.count("\n")
     if not text.endswith("\n") or text.count("\n" + BEGINNING) != count - 1 or r"\ud" in text:
         raise ValueError
@@ -82,13 +82,13 @@ def _together(text: str) -> Lines:
 
 
 def _one_by_one(data: bytes) -> Lines:
-    """Each line for itself, and what is wrong with it."""
+    """The lines one by one, with what is wrong with each."""
     found = Lines()
     for i, line in enumerate(data.split(b"\n")):
         row, wrong = _row(line)
         if wrong:
             found.damage[i] = wrong
-            if wrong == NO_JSON and _cut_short(line):
+            if wrong == NOT_JSON and _cut_short(line):
                 found.torn.add(i)
         found.kinds.append(row.pop("kind", ""))
         found.rows.append(row)
@@ -96,26 +96,26 @@ def _one_by_one(data: bytes) -> Lines:
 
 
 def _row(line: bytes) -> tuple[Row, str]:
-    """A line as a row, and what is wrong with it; a blank line is no row, and no damage."""
+    """A line as a row, and what is wrong with it; a blank line is neither a row nor damage."""
     try:
         text = line.decode()
         row = json.loads(text) if text.strip() else {"kind": ""}
         json.dumps(row, ensure_ascii=False).encode()  # half a character cannot be printed
     except UnicodeError:
-        return {}, "is no text"
+        return {}, "is not text"
     except (ValueError, RecursionError):
-        return {}, NO_JSON
+        return {}, NOT_JSON
     if not isinstance(row, dict):
-        return {}, "is JSON, but no object"
+        return {}, "is JSON, but not an object"
     if "kind" not in row:
         return {}, "has no kind"
     if not isinstance(row["kind"], str) or (not row["kind"] and len(row) > 1):
-        return {}, f"is of no known kind: {said(row['kind'])}"
+        return {}, f"is of an unknown kind: {said(row['kind'])}"
     return row, ""
 
 
 def _cut_short(line: bytes) -> bool:
-    """Whether a line that is no JSON is the beginning of one that was being written."""
+    """Whether a line that is not JSON is the beginning of one that was being written."""
     text = line.decode()
     begun = text[: len(BEGINNING)] == BEGINNING[: len(text)]
     return begun and text.isascii() and text.isprintable() and not text.endswith("}")

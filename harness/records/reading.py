@@ -1,10 +1,10 @@
-"""A record read from its file: what is damaged is left out, and named.
+"""A record read from its file: what is damaged is left out, and reported.
 
-Of several attempts at a run the last one counts, from its header on. A line that is damaged is
-left out, and so is a row that does not hold what its kind of row holds (`schema`), or that is out
-of order. What is left is not always the whole of the run, and no number of it may pass for a
-result: a run that was finished then has the status "damaged". A line cut short as it was written
-is none of this: a run that is killed leaves one.
+Of several attempts at a run the last one counts, from its header on. A damaged line is left out,
+and so is a row that does not hold what its kind requires (`schema`), or that is out of order.
+What is left may not be the whole run, and no number in it may then pass for a result: a finished
+run gets the status "damaged". A line cut short while it was written is not damage: a killed run
+leaves one.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from harness.records.record import FINISHED, Record, Row
 from harness.spec import RunSpec
 
 ALONG = {"curve": "curve", "validation": "validation", "probe": "probes"}
-"""Kinds of rows along training, and where a record keeps them."""
+"""Kinds of rows along training -> where a record keeps them."""
 
 
 class Reading(NamedTuple):
-    """A record, None where the file holds none that can be used; and what is wrong with the file.
+    """A record, None where the file holds no usable one; and what is wrong with the file.
 
-    damage: the end of a sentence that begins with the file's name; empty where nothing is
+    damage: the end of a sentence that begins with the file's name; empty if nothing is wrong
     """
 
     record: Record | None
@@ -39,7 +39,7 @@ def read(path: Path) -> Reading:
     try:
         found = lines.read(path)
     except OSError as error:
-        return Reading(None, f"cannot be read: {error.strerror}; it is passed over")
+        return Reading(None, f"cannot be read: {error.strerror}; it is skipped")
     begun = [i for i, kind in enumerate(found.kinds) if kind == "run"]
     if not begun:
         return _without_header(found)
@@ -48,44 +48,44 @@ def read(path: Path) -> Reading:
         spec = _spec(header, path)
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         reason = " ".join(str(error).split())
-        return Reading(None, f"is damaged: line {begun[-1] + 1} {reason}; it is passed over")
+        return Reading(None, f"is damaged: line {begun[-1] + 1} {reason}; it is skipped")
     attempt = _Attempt(Record(spec, header), found, begun[-1])
     return Reading(attempt.record, attempt.said())
 
 
 def _without_header(found: Lines) -> Reading:
-    """A file that does not say which run it is of: none was begun, or the line is damaged."""
+    """A file that does not say which run it belongs to: none began, or the line is damaged."""
     wrong = [f"line {i + 1} {found.damage[i]}" for i in sorted(found.damage.keys() - found.torn)]
     wrong += [found.note] if found.note else []
     if not wrong and not any(found.kinds):
         return Reading(None, "")
-    reason = wrong[0] if wrong else "no line says which run it is of"
-    return Reading(None, f"is damaged: {reason}; it is passed over")
+    reason = wrong[0] if wrong else "no line says which run it belongs to"
+    return Reading(None, f"is damaged: {reason}; it is skipped")
 
 
 def _spec(header: Row, path: Path) -> RunSpec:
-    """The run that a header is of; an error whose message goes on from "line 1"."""
+    """The spec in a header; ValueError with a message that continues "line 1"."""
     if wrong := schema.flaw("run", [header]):
         raise ValueError(wrong)
     try:
         spec = RunSpec.from_dict(header.pop("spec"))
         found = spec.id
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise ValueError(f"holds no spec that can be read ({error})") from None
+        raise ValueError(f"holds no readable spec ({error})") from None
     if path.name.partition(".")[0] != found:
-        raise ValueError(f"is of the run {found}, which is not the file's name")
+        raise ValueError(f"belongs to run {found}, which is not the file's name")
     return spec
 
 
 class _Attempt:
-    """The last attempt at a run, put together line by line."""
+    """The last attempt at a run, assembled line by line."""
 
     def __init__(self, record: Record, found: Lines, begun: int) -> None:
         self.record = record
         self._found = found
         self._wrong: list[str] = []
         self._score: Row = {"rows": "validation", **record.header.get("score", {})}
-        self._reached = 0  # timesteps of the last validation, whatever it gave
+        self._reached = 0  # timesteps of the last validation, whatever its result
         self._lines = range(begun + 1, len(found.kinds))
         self._diverged: set[int] = set()
         self._check()
@@ -101,7 +101,7 @@ class _Attempt:
         if not self._wrong:
             return ""
         more = f" (and {len(self._wrong) - 1} more)" if len(self._wrong) > 1 else ""
-        return f"is damaged: {self._wrong[0]}{more}; the rest of it is read"
+        return f"is damaged: {self._wrong[0]}{more}; the rest is read"
 
     def _check(self) -> None:
         """Find the rows that do not hold what they should."""
@@ -132,13 +132,13 @@ class _Attempt:
                 past.append(i)
             elif wrong := schema.flaw(kind, [row], scored):
                 found.damage[i] = wrong
-            else:  # no weights come back from that: what seemed so was damage
+            else:  # weights do not recover from divergence: what looked like it was damage
                 found.damage |= {j: schema.flaw(kind, [found.rows[j]]) for j in past}
                 past.clear()
         self._diverged |= set(past)
 
     def _cut_short(self, i: int) -> bool:
-        """Whether a line was cut short as it was written: nothing but a new beginning follows."""
+        """Whether a line was cut short while written: only "resumed" or a failed end may follow."""
         found = self._found
         if i not in found.torn:
             return False
@@ -156,7 +156,7 @@ class _Attempt:
         record = self.record
         if kind == "resumed":
             self._resume(row["timesteps"])
-        elif kind == "end" and not record.finished:  # one that failed may be closed again
+        elif kind == "end" and not record.finished:  # a failed run may be closed again
             record.end = row
         elif record.end:
             self._lose(f"line {i + 1} follows the end of the run")
@@ -171,11 +171,11 @@ class _Attempt:
                 rows.append(row)
 
     def _resume(self, at: int) -> None:
-        """Go on from a checkpoint: what was written after it is written again."""
+        """Resume from a checkpoint: what was written after it is written again."""
         record = self.record
         for rows in (record.curve, record.validation):
             rows[:] = [r for r in rows if r["timesteps"] <= at]
-        # a probe comes before an episode: one at the checkpoint itself is made again
+        # a probe comes before an episode: one at the checkpoint itself is repeated
         record.probes = [r for r in record.probes if r["timesteps"] < at]
         record.end = {}
         if at <= record.sound:
@@ -204,7 +204,7 @@ class _Attempt:
 
 
 def _follows(row: Row, last: Row) -> bool:
-    """Whether a row can come after another of its kind: time goes on, and nothing is untaken."""
+    """Whether a row can come after another of its kind: no count goes back."""
     return bool(
         row["timesteps"] > last["timesteps"]
         and row["updates"] >= last["updates"]

@@ -1,4 +1,4 @@
-"""A run as its record tells it."""
+"""A run as its record describes it."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from harness.spec import RunSpec
 Row = dict[str, Any]
 
 FINISHED = ("complete", "diverged")
-"""The states in which a run is not taken up again: either is its result."""
+"""The statuses of a run that is not resumed: it has its result."""
 
 
 @dataclass(eq=False)
 class Record:
     """What is known of one run, read from its file. `schema` says what its rows hold.
 
-    spec, header: what was asked for, and where and with what it was made
+    spec, header: what was asked for; where and with what it was run
     curve:        rows along training; validation, probes: rows of those kinds
     end:          the closing row; empty while the run is incomplete
-    sound:        timesteps up to which no row was lost to damage; inf: none was
+    sound:        timesteps up to which no row was lost to damage; inf: no row was lost
     """
 
     spec: RunSpec
@@ -36,7 +36,7 @@ class Record:
     def status(self) -> str:
         """complete, diverged, failed, incomplete (running, or killed), or damaged.
 
-        A damaged run was finished, but its record has lost rows since, and is no result.
+        A damaged run was finished, but its record has lost rows since and is not a result.
         """
         return str(self.end.get("status", "incomplete"))
 

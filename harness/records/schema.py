@@ -1,9 +1,9 @@
-"""What a row of a record must hold, so that whoever reads one can rely on its columns.
+"""What a row of a record must hold, so that readers can rely on its columns.
 
-The schema has a module of its own, and so do reading and writing, because each is asked alone: a
-table asks what a column may hold, a damaged file what can be saved of it, a full disk what has
-been written. A row may hold further columns, of a newer version or a plug-in; in the rows along
-training these are numbers, for a task's score is one of them.
+Schema, reading and writing are separate modules because each answers its own question: what a
+column may hold, what can be saved of a damaged file, what has been written when a disk is full.
+A row may hold further columns, of a newer version or a plug-in; in the rows along training these
+are numbers, since a task's score is one of them.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from typing import Any
 from harness.records.record import Row
 
 LARGEST = 1e40
-"""Of a number that was measured: single precision, which losses are in, ends before."""
+"""Limit of a measured number: beyond single precision, in which losses are computed."""
 
 LARGEST_COUNT = 2**62
-"""Of a whole number: a table's columns hold no larger one, not even rounded to a float."""
+"""Limit of a whole number: a table's columns cannot hold a larger one, even as a float."""
 
 Rule = Callable[[Sequence[Any]], bool]
-"""Whether all values of a column are as they should be; at least one is given."""
+"""Whether all values of a column, at least one, are valid."""
 
 
 def _only(*types: type) -> Rule:
@@ -41,7 +41,7 @@ def _number(values: Sequence[Any]) -> bool:
         set(map(type, values)) <= {int, float}
         and min(values) >= -LARGEST
         and max(values) <= LARGEST
-        and math.isfinite(sum(values))  # NaN is neither over nor under anything
+        and math.isfinite(sum(values))  # NaN may pass both comparisons
     )
 
 
@@ -58,7 +58,7 @@ def _maybe(rule: Rule) -> Rule:
 
 
 def _each(rule: Rule) -> Rule:
-    """Lists whose elements keep to a rule."""
+    """Lists whose elements satisfy a rule."""
 
     def holds(values: Sequence[Any]) -> bool:
         if set(map(type, values)) != {list}:
@@ -82,7 +82,7 @@ def _options(values: Sequence[Any]) -> bool:
 
 
 def _score(values: Sequence[Any]) -> bool:
-    """What a task is scored by, as `harness.score` has it."""
+    """What a task is scored by, as `harness.score` defines it."""
     return _only(dict)(values) and all(
         _text([value.get(name) for name in ("column", "unit")])
         and _text([value.get(name, "") for name in ("name", "said")])
@@ -136,28 +136,28 @@ KINDS: dict[str, tuple[dict[str, Rule], dict[str, Rule], Rule]] = {
         _anything,
     ),
 }  # fmt: skip
-"""Of every kind of row: columns that it has, columns that it may have, and all others."""
+"""Rules by kind of row: for columns that it must have, columns that it may have, all others."""
 
 TOGETHER = (tuple(_LEVELS), tuple(_BEYOND))
-"""Columns that a row has all of, or none."""
+"""Columns of which a row has all or none."""
 
 ALIKE = (("boundary_cosine", "boundary_norm_ratio"),
          ("distances", "distance_cosine", "distance_norm_ratio"))  # fmt: skip
-"""Columns whose lists are of one length."""
+"""Columns whose lists have the same length."""
 
 BEGUN = ("options", "unit", "processor", "threads")
-"""What the header of a run has as soon as it has a date: the run began."""
+"""What a header must have if it has a date, that is, if the run began."""
 
 
 def flaw(kind: str, rows: Sequence[Row], scored: str = "") -> str:
-    """What is wrong with rows of one kind, as the end of a sentence; empty where nothing is.
+    """What is wrong with rows of one kind, as the end of a sentence; empty if nothing is.
 
-    They are judged together, which is quick; where something is wrong, each alone says what.
+    They are checked together, which is fast; to find out which row is wrong, check each alone.
 
-    scored: a column that they have besides
+    scored: a further column that they must have
     """
     if kind not in KINDS:
-        return f"is of no known kind: {said(kind)}"
+        return f"is of an unknown kind: {said(kind)}"
     needed, known, further = KINDS[kind]
     first = rows[0]
     if lacking := _lacking(kind, first, (*needed, *filter(None, [scored]))):
@@ -177,7 +177,7 @@ def flaw(kind: str, rows: Sequence[Row], scored: str = "") -> str:
 
 
 def _lacking(kind: str, row: Row, needed: Iterable[str]) -> str:
-    """The first column that is not there and should be."""
+    """The first column that should be there and is not."""
     if lacking := _missing(row, needed):
         return lacking
     if kind == "run" and "date" in row:
@@ -196,9 +196,9 @@ def _missing(row: Row, names: Iterable[str]) -> str:
 
 
 def diverged(kind: str, row: Row, scored: str = "") -> bool:
-    """Whether all that is wrong with a row is numbers that are none.
+    """Whether all that is wrong with a row is numbers that are not finite.
 
-    So writes a run whose weights are past saving, in what it measures of them.
+    A run whose weights have diverged writes such rows.
     """
     if kind not in ("validation", "probe"):
         return False

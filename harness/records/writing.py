@@ -13,7 +13,7 @@ from harness.records.record import Row
 
 
 class BusyError(ValueError):
-    """Another process writes the record; its lock ends with it, however it ends."""
+    """Another process is writing the record; its lock ends when it does, however it ends."""
 
 
 class RecordingError(OSError):
@@ -34,14 +34,14 @@ class Writer:
         self._whole = False
 
     def append(self, kind: str, row: Row) -> None:
-        """Write one row, a line of JSON; RecordingError where that cannot be.
+        """Write one row, a line of JSON; RecordingError where it cannot be written.
 
-        What is left of a line that could not be written, by this process or by one before it, is
-        shut off first: no row goes on from half of another.
+        A line that was only partly written, by this process or by an earlier one, is first ended
+        with a newline: no row is appended to half of another.
         """
         if not self._whole and not self._ends_in_newline():
             self._write(b"\n")
-        self._whole = False  # whatever comes in between: a full disk, a signal
+        self._whole = False  # in case of a full disk or a signal
         self._write(json.dumps({"kind": kind, **row}).encode() + b"\n")
         self._whole = True
 
@@ -54,7 +54,7 @@ class Writer:
         self.close()
 
     def close(self) -> None:
-        """Let go of the record."""
+        """Close the file, which releases the lock."""
         self._file.close()
 
     def _write(self, line: bytes) -> None:

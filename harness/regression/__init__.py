@@ -1,1 +1,1 @@
-"""The regression check: the figures of a small fixed suite measured, recorded and judged."""
+"""The regression check: the figures of a small fixed suite, measured, recorded and judged."""

@@ -1,4 +1,4 @@
-"""The loop that one would write by hand: what the harness' own time is compared with."""
+"""A hand-written training loop, to compare the harness's own time with."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from harness.episode import Episode
 
-LR, CLIP = 1e-2, 1.0  # as RunSpec has them
+LR, CLIP = 1e-2, 1.0  # as in RunSpec
 
 
 def bare_tbptt(episode: Episode, T: int, hidden: int) -> Callable[[], object]:

@@ -1,4 +1,4 @@
-"""The recorded figures, each with its threshold: a JSON file, a figure a line, edited by hand."""
+"""The recorded figures and their thresholds: a JSON file, one figure per line, editable by hand."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Baseline:
     figures: Mapping[str, Recorded] = field(default_factory=dict)
 
     def updated(self, readings: Iterable[Reading], made: Made) -> Baseline:
-        """With these readings in place of the old; thresholds stay as they were edited."""
+        """The baseline with these readings instead of the old; edited thresholds are kept."""
         fresh = {
             reading.name: Recorded(
                 reading.values,
@@ -71,7 +71,7 @@ class Baseline:
 
 
 def threshold(name: str) -> float:
-    """What a figure may be off where nobody has edited it; reasons stand where it is measured."""
+    """How far a figure may be off by default; the reasons are given where it is measured."""
     from harness.regression import learning, losses, speed
 
     group = name.partition("/")[0]
@@ -81,20 +81,20 @@ def threshold(name: str) -> float:
 
 
 def read(path: Path) -> Baseline:
-    """The baseline of a file; ValueError, one line, where it cannot be compared with."""
+    """The baseline in a file; ValueError, one line, where it cannot be used."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise ValueError(f"no baseline {path}; --update writes it") from None
+        raise ValueError(f"no baseline {path}; --update creates it") from None
     except OSError as error:
         raise ValueError(f"cannot read baseline {path}: {error.strerror}") from None
-    except ValueError as error:  # no JSON, or no UTF-8
+    except ValueError as error:  # not JSON, or not UTF-8
         raise ValueError(f"baseline {path} is damaged: {error}") from None
     version = found.get("version") if isinstance(found, dict) else None
     if version != VERSION:
         raise ValueError(
-            f"baseline {path} is of version {version} of the check, this is {VERSION}; "
-            "remove it, and --update writes it anew"
+            f"baseline {path} is from version {version} of the check, this is version {VERSION}; "
+            "remove it, and --update creates a new one"
         )
     try:
         figures = {name: _recorded(name, entry) for name, entry in found["figures"].items()}
@@ -108,7 +108,7 @@ def _recorded(name: str, entry: dict[str, Any]) -> Recorded:
     limit = entry["threshold"]
     for number in (limit, *entry["values"]):
         if isinstance(number, bool) or not isinstance(number, int | float):
-            raise TypeError(f"in {name}: {number!r} is no number")
+            raise TypeError(f"in {name}: {number!r} is not a number")
     if not 0 <= limit < math.inf:
         raise TypeError(f"in {name}: a threshold must be at least 0, got {limit!r}")
     return Recorded(tuple(entry["values"]), limit)

@@ -20,11 +20,11 @@ Progress = Callable[[str], object]
 
 
 def check(baseline: Baseline, only: Sequence[str], progress: Progress) -> Report:
-    """Measure the figures and judge them. only: beginnings of their names; empty: all of them."""
+    """Measure the figures and judge them. only: beginnings of their names; empty: all figures."""
     here = describe(torch.device("cpu"))
 
     def settled(readings: Sequence[Reading]) -> bool:
-        """An alarm is given only after the longest look."""
+        """A regression is reported only after the longest measurement."""
         return all(judge(each, baseline, here).status is Status.FINE for each in readings)
 
     readings, seconds = _measured(only, settled, progress)
@@ -32,7 +32,7 @@ def check(baseline: Baseline, only: Sequence[str], progress: Progress) -> Report
 
 
 def update(baseline: Baseline, only: Sequence[str], progress: Progress) -> Baseline:
-    """Measure the figures, at the longest, and put them into the baseline."""
+    """Measure the figures for as long as allowed, and put them into the baseline."""
     readings, _ = _measured(only, lambda _: False, progress)
     for each in readings:
         if each.error:
@@ -64,5 +64,5 @@ def _measured(
 
 
 def _within(name: str, beginning: str) -> bool:
-    """Part by part: "speed/dni" is no beginning of "speed/dni_aux"."""
+    """Part by part: "speed/dni_aux" does not begin with "speed/dni"."""
     return f"{name}/".startswith(f"{beginning}/")

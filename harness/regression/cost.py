@@ -16,7 +16,7 @@ PARTS = ("flops", "activation_bytes", "parameters")
 
 
 def measure(chosen: Chosen) -> Iterator[Reading]:
-    """Of the second episode: there is a state to carry by then."""
+    """Measure the second episode: by then there is a state to carry over."""
     registry = Registry()
     with tasks() as calls:
         for task, task_call in calls.items():

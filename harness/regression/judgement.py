@@ -1,4 +1,4 @@
-"""A figure now against the recorded one: what it comes to, by how much, how sure."""
+"""A figure compared with the recorded one: the status, by how much it is off, and how sure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harness.statistics import difference, interval
 
 
 class Status(StrEnum):
-    """What is said of a figure."""
+    """The result for one figure."""
 
     FINE = "fine"
     BETTER = "better"
@@ -32,17 +32,17 @@ class Judgement:
 
 
 LEARNED = {"bits": bits("bits per output bit")}
-"""Scores among what is learned, by the end of a figure's name."""
+"""Scores among the learning figures, by the end of a figure's name."""
 
 SILENT = 0.01
-"""Bits under which a loss is compared as if it were this: nothing may have been asked."""
+"""Losses below this, in bits, are compared as if they were this: perhaps nothing was scored."""
 
 
 def judge(reading: Reading, baseline: Baseline, here: Made) -> Judgement:
-    """The finding on one figure.
+    """Judge one figure.
 
-    A figure that is off is no regression where it was recorded with another torch or on another
-    kind of machine (a ratio of times: another processor): that may be the reason.
+    A figure that is off is not a regression if it was recorded with another torch or on another
+    kind of machine (for a ratio of times: another processor): that may be the reason.
     """
     recorded = baseline.figures.get(reading.name)
     if reading.error:
@@ -70,7 +70,7 @@ def _exact(reading: Reading, recorded: Recorded) -> tuple[Status, str]:
     least = SILENT if reading.group == "losses" else 1.0
     pairs = list(zip(reading.values, recorded.values, strict=True))
     off = [(now - then) / max(abs(then), least) for now, then in pairs]
-    # a NaN is no smaller than the threshold either
+    # written so that NaN is beyond the threshold, too
     beyond = [k for k, each in enumerate(off) if not abs(each) <= recorded.threshold]
     if not beyond:
         most = max(map(abs, off))
@@ -86,7 +86,7 @@ def _exact(reading: Reading, recorded: Recorded) -> tuple[Status, str]:
 
 
 def _paired(reading: Reading, recorded: Recorded) -> tuple[Status, str]:
-    """The mean difference over seeds: a score may get better; a level's time is to stay."""
+    """The mean difference over seeds: a score may get better; a level's time may not change."""
     score = LEARNED.get(reading.name.rpartition("/")[2])
     unit, digits = (score.column, score.digits) if score else ("timesteps", 0)
     found = difference(list(zip(reading.values, recorded.values, strict=True))).effect
@@ -95,7 +95,7 @@ def _paired(reading: Reading, recorded: Recorded) -> tuple[Status, str]:
         f"median {median(reading.values):.{digits}f} against {median(recorded.values):.{digits}f}; "
         f"difference {found.said(digits)} {unit}, {found.n} pairs; {limit:g} allowed"
     )
-    # how much worse: the difference, turned round where more is better
+    # how much worse: the difference, with its sign changed where more is better
     low, high = (-found.high, -found.low) if score and score.higher else (found.low, found.high)
     if low > limit:
         return Status.REGRESSION, said
@@ -106,7 +106,7 @@ def _paired(reading: Reading, recorded: Recorded) -> tuple[Status, str]:
 
 
 def _ratio(reading: Reading, recorded: Recorded) -> tuple[Status, str]:
-    """The median ratio of times over that recorded."""
+    """The median ratio of times, relative to the recorded one."""
     then = median(recorded.values)
     now = interval(reading.values)
     limit = 1 + recorded.threshold
@@ -118,12 +118,12 @@ def _ratio(reading: Reading, recorded: Recorded) -> tuple[Status, str]:
         return Status.REGRESSION, said
     if times.high < 1 / limit:
         return Status.BETTER, said
-    # a NaN bound, of one block alone, is not under the limit
+    # a NaN bound, from a single block, is not under the limit
     return (Status.FINE if times.high <= limit else Status.UNTOLD), said
 
 
 def _foreign(group: str, there: Made, here: Made) -> str:
-    """What was different where the baseline was made, and may explain a figure; empty: nothing."""
+    """What was different when the baseline was recorded, as a possible reason; empty: nothing."""
     keys = ["torch", "machine", *(["processor"] if group == "speed" else [])]
     return ", ".join(
         f"with {key} {there.get(key, 'unknown')}, here {here[key]}"
@@ -133,7 +133,7 @@ def _foreign(group: str, there: Made, here: Made) -> str:
 
 
 def _release(value: str | int | bool | None) -> str:
-    """2.13.0 of 2.13.0+cpu: builds of one release count and compute alike on a processor."""
+    """2.13.0 for 2.13.0+cpu: builds of one release count and compute alike on a processor."""
     return str(value).partition("+")[0]
 
 

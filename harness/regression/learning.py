@@ -1,10 +1,10 @@
 """What is learned in a small budget, at fixed seeds: copy at T = 3, where two symbols need more.
 
-Equal code and seeds give equal bits on one machine. On another, rounding grows to another course
-of training: with SSE4 kernels in place of AVX-512, or weights off by 1e-6 at the start, the mean
-difference over these six seeds was up to 0.08 bits [-0.01, 0.15] (tbptt), 0.03 [-0.09, 0.01] (sg,
-dni) and 20 timesteps [-62, 2] to the first level. The thresholds lie beyond those intervals; a
-synthesiser that stands still costs 0.3 bits.
+Equal code and seeds give equal bits on one machine. On another, rounding errors grow into a
+different course of training: with SSE4 kernels instead of AVX-512, or initial weights off by 1e-6,
+the mean difference over these six seeds was up to 0.08 bits [-0.01, 0.15] (tbptt), 0.03
+[-0.09, 0.01] (sg, dni) and 20 timesteps [-62, 2] to the first level. The thresholds lie beyond
+those intervals; a synthesiser that does not learn costs 0.3 bits.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ TOLERANCES = {"solved": 120.0, "tbptt/bits": 0.25, "sg/bits": 0.15, "dni/bits": 
 
 
 def measure(chosen: Chosen) -> Iterator[Reading]:
-    """Of each trainer, a value a seed.
+    """For each trainer, one value per seed.
 
     bits:   at the end, per output bit, on fixed episodes of N = 2
     solved: timesteps until N = 1 was solved; the budget where it was not

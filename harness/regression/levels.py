@@ -1,4 +1,4 @@
-"""The rule by which a curriculum moves on, without a network: the same on every run."""
+"""The rule by which a curriculum advances, without a network: the same on every run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ OBSERVED = 90
 def measure(chosen: Chosen) -> Iterator[Reading]:
     """The T_task solved after each of a series of losses that fall by 2 % each from 0.3 bits.
 
-    The mean of the last ten is under the paper's 0.15 after 40; from then on a level takes ten.
+    After 40 the mean of the last ten is below the paper's 0.15; from then on a level takes ten.
     """
     registry = Registry()
     for task in COPY:

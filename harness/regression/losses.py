@@ -1,8 +1,8 @@
 """Losses along a short training of every trainer on every task, one thread, float32.
 
-They are compared to a tolerance of 1e-4 of each. Along these 360 timesteps the same code with
-other kernels (SSE4, AVX2, and AVX-512 with MKL's compatible products, in place of AVX-512)
-differed by 6.5e-7 at most; a synthesiser that stands still, or does not bootstrap, differs by
+They are compared with a relative tolerance of 1e-4. Over these 360 timesteps the same code with
+other kernels (SSE4, AVX2, and AVX-512 with MKL's compatible products, instead of AVX-512)
+differed by at most 6.5e-7; a synthesiser that does not learn, or does not bootstrap, differs by
 1e-2.
 """
 

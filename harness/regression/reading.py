@@ -1,4 +1,4 @@
-"""A figure of the check as it was measured."""
+"""A figure of the check, as measured."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import TypeAlias
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One figure, or what kept it from being measured.
+    """One figure, or the error that kept it from being measured.
 
     name:   group, and what is measured in it: "cost/plain_copy/dni/flops"
-    values: one; or one an episode, a seed, or a block of turns
-    error:  what the code under test raised; empty where it did not
+    values: one; or one per episode, seed, or block of turns
+    error:  what the code under test raised; empty if nothing
     """
 
     name: str
@@ -22,24 +22,24 @@ class Reading:
 
     @property
     def group(self) -> str:
-        """What it is measured with, and judged by."""
+        """The first part of the name, which decides how it is measured and judged."""
         return self.name.partition("/")[0]
 
 
 Chosen: TypeAlias = Callable[[str], bool]
-"""Whether any figure whose name begins so is asked for."""
+"""Whether any figure is asked for whose name begins with this."""
 
 Settled: TypeAlias = Callable[[Sequence[Reading]], bool]
-"""Whether readings suffice; where not, a group that can goes on measuring."""
+"""Whether readings suffice; if not, a group may measure for longer."""
 
 
 def attempt(
     names: Sequence[str], measure: Callable[[], Sequence[Sequence[float]]]
 ) -> Iterator[Reading]:
-    """The readings of `names`, in that order; of all of them the error where measuring raised."""
+    """The readings of `names`, in that order; for all of them the error, if measuring raised."""
     try:
         found = [tuple(values) for values in measure()]
-    except Exception as error:  # whatever a broken trainer raises is a finding, no end of the check
+    except Exception as error:  # what a broken trainer raises is a finding; the check goes on
         yield from (Reading(name, error=said(error)) for name in names)
         return
     for name, values in zip(names, found, strict=True):

@@ -1,4 +1,4 @@
-"""The findings as text, JSON or JUnit XML, and as an exit code."""
+"""The results as text, JSON or JUnit XML, and as an exit code."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ CODES = {Status.FINE: 0, Status.BETTER: 0, Status.REGRESSION: 1, Status.UNTOLD: 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All findings of one check.
+    """All results of one check.
 
-    here:    where it was made
-    seconds: by group, what measuring took
+    here:    where it was run
+    seconds: that measuring took, by group
     """
 
     findings: Sequence[Judgement]
@@ -28,7 +28,7 @@ class Report:
 
     @property
     def status(self) -> Status:
-        """The worst: a regression, then what could not be told."""
+        """The worst status: a regression, then "could not tell"."""
         there = {finding.status for finding in self.findings}
         for worst in (Status.REGRESSION, Status.UNTOLD):
             if worst in there:
@@ -41,7 +41,7 @@ class Report:
         return CODES[self.status]
 
     def text(self) -> str:
-        """A line a figure that is not fine, a line a group, and the outcome."""
+        """A line per figure that is not fine, a line per group, and the outcome."""
         off = [each for each in self.findings if each.status is not Status.FINE]
         width = max((len(each.reading.name) for each in off), default=0)
         lines = [f"{each.status:<14}  {each.reading.name:<{width}}  {each.said}" for each in off]
@@ -54,7 +54,7 @@ class Report:
         return "\n".join(lines)
 
     def json(self) -> str:
-        """Everything, one object."""
+        """Everything, as one object."""
         figures = [
             {
                 "name": each.reading.name,
@@ -75,7 +75,7 @@ class Report:
         return json.dumps(whole, indent=1)
 
     def junit(self) -> str:
-        """A test suite a group, a test case a figure; what could not be told is an error."""
+        """A test suite per group, a test case per figure; "could not tell" is an error."""
         root = ElementTree.Element("testsuites", name="sgbench check")
         for group, seconds in self.seconds.items():
             own = [each for each in self.findings if each.reading.group == group]

@@ -1,10 +1,10 @@
-"""Seconds as ratios, in one run and in turns: trainers over tbptt, tbptt over a loop by hand.
+"""Ratios of times, measured in turns in one process: trainers to tbptt, tbptt to a bare loop.
 
-A lap is one update, a millisecond or two: shorter than the slices that a busy machine cuts its
-processes into. Only whole laps count, through which the system did not take the processor away;
-else the longer of two laps, which is cut more often, would look slower than it is. A lap that
-gives the processor away, asleep, is whole. A block's ratio is that of the faster quarter of the
-whole laps; the interval is of the median over blocks.
+A lap is one update, a millisecond or two: shorter than the time slices of a busy machine. Only
+whole laps count, during which the system did not take the processor away; otherwise the longer of
+two laps, which is interrupted more often, would look slower than it is. A lap that gives up the
+processor itself, by sleeping, is whole. A block's ratio is that of the lower quartiles of the
+whole laps; the interval is that of the median over blocks.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from harness.runs.run import Run
 from harness.spec import RunSpec
 
 WHOLE = 16
-"""Laps of each, in a block."""
+"""Whole laps of each, in a block."""
 TURNS = 160
-"""At which a block is given up: the machine is too busy."""
+"""After which a block is given up: the machine is too busy."""
 FEWEST, MOST, LEAST = 10, 40, 6
-"""Blocks: after FEWEST, and every so many, it stops if the readings suffice; LEAST say anything."""
+"""Blocks: after every FEWEST it stops if the readings suffice; under LEAST they say nothing."""
 LONGEST = 60.0
-"""Seconds, after which it stops too."""
+"""Seconds, after which it stops in any case."""
 QUICK = 0.25
 UNTIMED = 10
 BARE = "bare"
@@ -41,7 +41,7 @@ Lap = Callable[[], object]
 
 
 def measure(chosen: Chosen, settled: Settled) -> Iterator[Reading]:
-    """A ratio a block: of tbptt to the bare loop, of every other trainer to tbptt."""
+    """One ratio per block: of tbptt to the bare loop, of every other trainer to tbptt."""
     asked = [name for name in TRAINERS if chosen(f"speed/{name}")]
     if not asked:
         return
@@ -71,7 +71,7 @@ def measure(chosen: Chosen, settled: Settled) -> Iterator[Reading]:
 
 
 def _readings(ratios: dict[str, list[float]]) -> list[Reading]:
-    """The ratios; none of a few blocks, whose interval would be their range and too narrow."""
+    """The ratios; none for few blocks, whose interval would be their range and too narrow."""
     return [
         Reading(f"speed/{name}", tuple(round(ratio, 4) for ratio in found if len(found) >= LEAST))
         for name, found in ratios.items()
@@ -85,7 +85,7 @@ def _lap(trainer: str) -> Lap:
 
 
 def _noise() -> Episode:
-    """A window out of a stream of 32 rows."""
+    """A window from a stream of 32 rows."""
     L, B, rng = T, 32, torch.Generator().manual_seed(0)
     return Episode(
         torch.rand(L, B, 5, generator=rng).round(),
@@ -97,7 +97,7 @@ def _noise() -> Episode:
 
 
 def _block(laps: dict[str, Lap]) -> dict[str, float]:
-    """Seconds of one lap of each: the quantile QUICK of WHOLE laps; nothing where they are rare."""
+    """Seconds of one lap of each: the quantile QUICK of whole laps; {} if there are too few."""
     seconds: dict[str, list[float]] = {name: [] for name in laps}
     for _ in range(TURNS):
         for name, lap in laps.items():
@@ -112,7 +112,7 @@ def _block(laps: dict[str, Lap]) -> dict[str, float]:
 
 
 def _taken_away() -> int:
-    """How often the system has taken the processor away from this thread; 0: it does not say."""
+    """How often the system has taken the processor away from this thread; 0: unknown."""
     if sys.platform != "linux":
         return 0
     import resource

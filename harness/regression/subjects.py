@@ -9,9 +9,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 VERSION = 1
-"""Raised when a figure comes to mean something else: another version's are not compared.
+"""Raised when a figure changes its meaning: figures of other versions are not compared.
 
-A new figure does not raise it: until it is recorded, the check cannot tell.
+A new figure does not raise it: until it is recorded, the check says "could not tell".
 """
 
 T = 3
@@ -27,7 +27,7 @@ COPY = {
     "repeat_copy": "repeat_copy(bits=4, start=2)",
 }
 RESET = {"plain_copy_reset": "plain_copy(bits=4, start=4, protocol='reset')"}
-"""The one whose episodes end: nothing follows their last window."""
+"""The one task whose episodes end: nothing follows their last window."""
 GROUPS = ("cost", "levels", "losses", "learning", "speed")
 
 
@@ -35,8 +35,8 @@ GROUPS = ("cost", "levels", "losses", "learning", "speed")
 def tasks() -> Iterator[dict[str, str]]:
     """Four tasks by name, episodes of 9, 8, 9 and 9 timesteps: three windows each.
 
-    The text is drawn here: the one that char_lm brings differs between Python releases. Of
-    random.Random only random() is promised to give the same numbers in all of them.
+    The text is generated here: char_lm's own differs between Python releases. Of random.Random
+    only random() is guaranteed to give the same numbers in all of them.
     """
     rng, words = random.Random(0), ("the", "a", "cat", "dog", "sees", "hears", "one", ",", ".")
     text = " ".join(words[int(rng.random() * len(words))] for _ in range(2_000))

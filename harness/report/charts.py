@@ -1,4 +1,4 @@
-"""What the charts of a report show, as values to be written down as JSON."""
+"""What the charts of a report show, as values for JSON."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from harness.store import Record, Row
 AXES = ("timesteps", "seconds", "flops")
 INK = "#000000"
 POINTS = 80
-"""Of a median, over the length of its axis."""
+"""Of a median, along its axis."""
 
 COSTS = (
     ("seconds", 1.0, "Seconds of training"),
@@ -30,7 +30,7 @@ COSTS = (
 
 
 class Charted(NamedTuple):
-    """What the curves of a setting show: a column of some rows of its records, and its words."""
+    """What the curves of a setting show: a column, the rows that hold it, and its label."""
 
     column: str
     rows: str
@@ -39,7 +39,7 @@ class Charted(NamedTuple):
 
 
 def as_json(value: Any) -> str:
-    """JSON that can stand in a page: nothing in it opens or closes a tag; null for no number."""
+    """JSON that is safe in a page: it cannot open or close a tag; null for NaN and infinity."""
     text = json.dumps(_finite(value), separators=(",", ":"), allow_nan=False)
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
@@ -49,7 +49,7 @@ def as_json(value: Any) -> str:
 class Bar(NamedTuple):
     """A cost of one trainer over its completed runs.
 
-    done, made: how many runs completed, and how many there are
+    done, made: how many runs completed, and how many there are in all
     said:       the median and, where runs differ, their range; None where no run completed
     percent:    the median, the least and the most, in per cent of the chart's width
     """
@@ -64,14 +64,14 @@ class Bar(NamedTuple):
 
 def charted(section: Section) -> Charted:
     """What the setting is scored by, along training."""
-    # one that failed before it began says nothing of the score
+    # a run that failed before it began does not state the score
     by = section.score or score(max(section.records, key=lambda r: (len(r.curve), len(r.header))))
     steps = by.rows == "curve"
     return Charted(by.column, by.rows, steps, by.heading("" if steps else "validation"))
 
 
 def charts(section: Section) -> dict[str, Any]:
-    """The curves of one setting; runs that did not complete only as marked curves."""
+    """The curves of one setting; runs that did not complete appear only as marked curves."""
     what = charted(section)
     trainers = []
     look = looks(section)
@@ -92,7 +92,7 @@ def charts(section: Section) -> dict[str, Any]:
 
 
 def costs(section: Section) -> list[tuple[str, list[Bar]]]:
-    """What the trainers of one setting cost: a heading and a bar for each, chart by chart."""
+    """What the trainers of one setting cost: per chart, a heading and a bar for each trainer."""
     return [(said, _bars(section, column, unit)) for column, unit, said in COSTS]
 
 
@@ -108,7 +108,7 @@ def _run(record: Record, what: Charted) -> dict[str, Any]:
 
 
 def _median(runs: Sequence[dict[str, Any]], x: str, *, steps: bool) -> dict[str, list[float]]:
-    """The median over seeds at common points, where every one of them has values."""
+    """The median over seeds at common points, where all seeds have values."""
     first, last = max(run[x][0] for run in runs), min(run[x][-1] for run in runs)
     grid = np.linspace(first, max(first, last), POINTS)
     values = []
@@ -142,9 +142,9 @@ def _bars(section: Section, column: str, unit: float) -> list[Bar]:
 
 
 def looks(section: Section) -> dict[str, dict[str, Any]]:
-    """How a trainer's lines look, as in every figure; black is the ink, light on dark paper.
+    """How a trainer's lines look, as in every figure; black becomes light in dark mode.
 
-    dash is in widths of the line, width in pixels.
+    dash is in line widths, width in pixels.
     """
     trainers = list(_groups(section))
     style = styles(trainers)
@@ -165,7 +165,7 @@ def _said(value: float) -> str:
 
 
 def _short(value: float) -> float:
-    """Five digits, which is more than a screen shows."""
+    """Five digits, more than a screen can show."""
     return float(f"{value:.5g}")
 
 

@@ -1,4 +1,4 @@
-"""One page that holds everything recorded: verdicts, tables, curves, costs, and every run."""
+"""One page with everything recorded: verdicts, tables, curves, costs, and every run."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ TEMPLATES = Path(__file__).parent / "templates"
 SCRIPTS = ("vendor/uPlot.iife.min.js", "canvas.js", "curves.js", "report.js")
 STYLES = ("vendor/uPlot.min.css", "report.css")
 LOG_POINTS = 5
-"""Of a run's curve, the last of which are shown with it."""
+"""How many of a run's last points are shown with it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """A results folder, by its name, and what is recorded there."""
+    """A results folder: its name, and the records in it."""
 
     name: str
     records: list[Record]
@@ -43,7 +43,7 @@ class Judged:
 
 
 def folders(paths: Sequence[str]) -> list[Folder]:
-    """Folders of records, or folders that hold some; ValueError where there is no record."""
+    """Folders of records, or folders that hold such; ValueError where there is no record."""
     found: dict[Path, Folder] = {}
     for path in map(Path, paths):
         if not path.is_dir():
@@ -57,10 +57,10 @@ def folders(paths: Sequence[str]) -> list[Folder]:
 
 
 def render(found: Sequence[Folder], claims: Sequence[Claim]) -> str:
-    """The page, whole: nothing in it is loaded from anywhere.
+    """The whole page: nothing in it is loaded from elsewhere.
 
-    A claim reads the folder named after its suite; where only one folder is given, that one.
-    What records say is escaped, and the page runs no script but its own, by their hashes.
+    A claim reads the folder named after its suite; if only one folder is given, that one.
+    Text from records is escaped, and only the page's own scripts may run, by their hashes.
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
@@ -90,7 +90,7 @@ def render(found: Sequence[Folder], claims: Sequence[Claim]) -> str:
 
 
 def save(page: str, path: Path) -> None:
-    """Write the page; ValueError where that cannot be."""
+    """Write the page; ValueError where it cannot be written."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(page, encoding="utf-8", newline="\n")
@@ -139,7 +139,7 @@ def _section(section: Section, anchor: str, chapter: str) -> dict[str, Any]:
     lines = []
     for trainer, group, cells in section.lines:
         lacking = Counter(record.status for record in group if record.status != "complete")
-        # several rows of one seed, options changed, are not several seeds
+        # runs of one seed with other options are not several seeds
         absent = len(seeds) - len({record.spec.seed for record in group})
         marks = [(status, f"{n} {status}") for status, n in sorted(lacking.items())]
         marks += [("absent", f"{absent} not run")] if absent else []

@@ -1,4 +1,4 @@
-"""What a spec names, built."""
+"""Everything that a spec names, built."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from harness.trainer import Trainer
 
 
 class Built(NamedTuple):
-    """A task, a model, a trainer, and what moves their weights: the model's optimiser first."""
+    """A task, a model, a trainer, and the optimisers of their weights: the model's first."""
 
     task: Task
     model: Model
@@ -24,7 +24,7 @@ class Built(NamedTuple):
 
 
 def built(spec: RunSpec, registry: Registry, device: torch.device) -> Built:
-    """Build everything that the spec names; ValueError, one line, where it is bad."""
+    """Build everything that the spec names; ValueError, one line, where it cannot be built."""
     task: Task = registry.make("task", spec.task)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(spec.seed)

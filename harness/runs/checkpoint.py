@@ -1,4 +1,4 @@
-"""What a run can go on from: one file, replaced as a whole."""
+"""What a run resumes from: one file, always replaced as a whole."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from harness.store import RecordingError
 
 
 def save(path: Path, run_id: str, state: dict[str, Any]) -> None:
-    """Write a checkpoint beside the old one, then put it in its place; RecordingError if not."""
+    """Write a checkpoint beside the old one, then replace it; RecordingError where it cannot."""
     new = path.with_suffix(".new")
     try:
         with new.open("wb") as file:
-            # copies: a view, as of a stack's weights, would bring all of its storage along
+            # copies: a view, such as a stack's weights, would be saved with all of its storage
             torch.save(copied({"run_id": run_id, **state}), file)
             file.flush()
             os.fsync(file.fileno())
         new.replace(path)
-    except (OSError, RuntimeError) as error:  # torch's writer turns a full disk into the latter
+    except (OSError, RuntimeError) as error:  # torch raises the latter on a full disk
         new.unlink(missing_ok=True)
         raise RecordingError(f"cannot write checkpoint {path}: {error}") from None
 
 
 def load(path: Path, run_id: str) -> dict[str, Any] | None:
-    """Read a checkpoint; None where there is none; ValueError where it is damaged or another's."""
+    """Read a checkpoint; None if there is none; ValueError if it is damaged or another run's."""
     if not path.exists():
         return None
     try:
         with ZipFile(path) as file:
-            if altered := file.testzip():  # torch itself reads over a wrong checksum
+            if altered := file.testzip():  # torch itself ignores a wrong checksum
                 raise BadZipFile(altered)
         state: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
         owner, _ = state.pop("run_id"), state["done"]["timesteps"]

@@ -1,4 +1,4 @@
-"""What a suite would take: each run tried for a moment, its budget's share of the rest reckoned."""
+"""What a suite would take: each run is tried briefly, and scaled up to its budget."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ SECONDS = 0.5
 
 
 def estimate(specs: Sequence[RunSpec], registry: Registry) -> list[tuple[RunSpec, float, float]]:
-    """Each run with its seconds of training and its FLOPs, as measured as it begins.
+    """Each run with its seconds of training and its FLOPs, as measured at its beginning.
 
-    Episodes of a curriculum grow longer: per timestep that costs tbptt and its like nothing. A
-    warm-up is taken for the whole.
-    Runs that differ in their seed or budget alone are tried once.
+    Episodes of a curriculum grow longer; with methods that have windows, a timestep does not cost
+    more for it. A run that begins with a warm-up is estimated as if it were one throughout.
+    Runs that differ only in their seed or budget are tried once.
     """
     tried: dict[RunSpec, tuple[float, float]] = {}
     for spec in specs:

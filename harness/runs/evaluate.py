@@ -1,4 +1,4 @@
-"""What a model comes to on a set of episodes that it is not trained on."""
+"""How a model scores on a set of episodes that it is not trained on."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from harness.task import Task
 
 
 def chosen_by(task: Task) -> Score:
-    """What tells which weights are best: the task's score if validation rows hold it, else bits."""
+    """What the best weights are chosen by: the task's score if validation has it, else bits."""
     return task.score if task.score.rows == "validation" else bits(task.unit)
 
 
@@ -34,7 +34,7 @@ def evaluate(model: Model, task: Task, episodes: Iterator[Episode]) -> dict[str,
             state = model.initial_state(episode.batch)
         with (
             warnings.catch_warnings()
-        ):  # the weights of a stack are views: cuDNN copies, and says so
+        ):  # the weights of a stack are views: cuDNN copies them, and warns
             warnings.filterwarnings("ignore", "RNN module weights are not part")
             outputs, state = model(episode.x, state)
         loss = task.loss(outputs, episode)

@@ -1,4 +1,4 @@
-"""What every trainer costs beside the others: measured in one run, in turns."""
+"""What trainers cost compared with each other: measured in turns, in one process."""
 
 from __future__ import annotations
 
@@ -17,12 +17,11 @@ ROUNDS = 7
 
 
 def profile(specs: Sequence[RunSpec], registry: Registry) -> pd.DataFrame:
-    """Gauge and time the trainers of `specs`, a row each.
+    """Measure the costs of the trainers of `specs`, and time them; a row each.
 
-    Gauged are FLOPs, held and peak bytes of one episode, in passes of their own. Timed are
-    ROUNDS rounds of training, the trainers in turns, each round a share of the spec's timesteps;
-    one more round before them, untimed, warms up. Times are compared within a round, as ratios
-    to the first trainer's.
+    FLOPs, held and peak bytes are those of one episode, in passes of their own. ROUNDS rounds of
+    training are timed, the trainers in turns, each round a share of the spec's timesteps; an
+    untimed round comes first. Times are compared within a round, as ratios to the first trainer's.
     """
     import pandas as pd
 

@@ -1,4 +1,4 @@
-"""A run written down as it goes: resumed, checkpointed, and closed with its status."""
+"""A run recorded as it goes: resumed, checkpointed, and closed with its status."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
     from harness.engines.stacked import Going, Stack
 
 CHECKPOINT_SECONDS, PROGRESS_SECONDS = 5.0, 0.5
-"""Between two checkpoints, two words on how it goes: by the clock, after any episode."""
+"""Between two checkpoints, and two progress reports: by the clock, after any episode."""
 
 SAVING_SHARE = 0.01
-"""Of the time that saving may take; a large model is saved less often."""
+"""Share of the time that saving may take; a large model is saved less often."""
 
 R = TypeVar("R")
 
 Append = Callable[[str, Row], None]
 
 Progress = Callable[[int, str], None]
-"""Told how many timesteps are done, and a word on how it goes."""
+"""Called with the timesteps done, and a short text on how the run goes."""
 
 
 def record(
@@ -42,15 +42,15 @@ def record(
     progress: Progress,
     conditions: Conditions = Conditions(),  # noqa: B008 - frozen
 ) -> str:
-    """Run a spec, or go on with it, and record it as it goes; return its status.
+    """Run or resume a spec, and record it as it goes; return its status.
 
-    A run that raises is recorded as failed, one whose loss is no longer a number as diverged.
+    A run that raises is recorded as failed, one whose loss is no longer finite as diverged.
     """
     return driven(recording(spec, registry, store, progress, conditions))
 
 
 def driven(run: Going[R]) -> R:
-    """Drive a run that waits for no other to its end; return what it returned."""
+    """Drive a run that waits for no other until it ends; return what it returned."""
     try:
         while True:
             next(run)
@@ -93,7 +93,7 @@ def recording(
             path.unlink(missing_ok=True)  # of another attempt, perhaps of other code
             append("run", _header(run, registry))
         if store.damage(spec):
-            store.say(f"{spec.label} {'goes on from its checkpoint' if resumed else 'begins anew'}")
+            store.say(f"{spec.label} {'resumes from its checkpoint' if resumed else 'starts over'}")
         end = yield from _follow(run, append, store, progress)
         append("end", end)
         path.unlink(missing_ok=True)
@@ -101,14 +101,14 @@ def recording(
 
 
 def _resumable(spec: RunSpec, there: Record | None, store: Store) -> dict[str, Any] | None:
-    """The checkpoint that a run can go on from; None where it has to begin anew.
+    """The checkpoint that a run can resume from; None where it has to start over.
 
-    It has to where the checkpoint is damaged, or where the record has lost rows before it.
+    It has to if the checkpoint is damaged, or if the record has lost rows before it.
     """
     try:
         state = checkpoint.load(store.checkpoint(spec), spec.id)
     except ValueError as error:
-        store.say(f"{error}; {spec.label} begins anew")
+        store.say(f"{error}; {spec.label} starts over")
         return None
     if state is None or there is None or "date" not in there.header:
         return None
@@ -118,7 +118,7 @@ def _resumable(spec: RunSpec, there: Record | None, store: Store) -> dict[str, A
 def fail(spec: RunSpec, registry: Registry, store: Store, error: str) -> str:
     """Close the record of a run that could not do so itself; return its status.
 
-    What was finished, after all or before, stays as it is.
+    A run that has finished meanwhile stays as it is.
     """
     with _opened(spec, store) as writer:
         there = store.record(spec)
@@ -131,7 +131,7 @@ def fail(spec: RunSpec, registry: Registry, store: Store, error: str) -> str:
 
 
 def _opened(spec: RunSpec, store: Store) -> Writer:
-    """A writer, waited for: a process that was killed lets go of its record a moment later."""
+    """A writer, once it is free: a killed process releases its record a moment later."""
     until = time.monotonic() + 10
     while time.monotonic() < until:
         with suppress(BusyError):
@@ -141,7 +141,7 @@ def _opened(spec: RunSpec, store: Store) -> Writer:
 
 
 def _follow(run: Run, append: Append, store: Store, progress: Progress) -> Going[Row]:
-    """Write down what a run yields, to its end; return the closing row."""
+    """Record what a run yields, to its end; return the closing row."""
     save_at = time.monotonic() + CHECKPOINT_SECONDS
     tell_at, bits = 0.0, None
     try:
@@ -166,7 +166,7 @@ def _follow(run: Run, append: Append, store: Store, progress: Progress) -> Going
         return {"status": "diverged", "error": str(error), **run.engines(), **run.costs.peaks}
     except RecordingError:
         raise
-    except (Exception, SystemExit) as error:  # the latter: a trainer's, not ours
+    except (Exception, SystemExit) as error:  # SystemExit: a trainer's, not ours
         return {
             "status": "failed",
             "error": f"{type(error).__name__}: {error}{_where(error)}",
@@ -177,14 +177,14 @@ def _follow(run: Run, append: Append, store: Store, progress: Progress) -> Going
 
 
 def _where(error: BaseException) -> str:
-    """The innermost line of the project's or of a plug-in's that an error came through."""
+    """The innermost line of the project or of a plug-in in an error's traceback."""
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if "site-packages" not in Path(frame.filename).parts]
     return f" ({Path(ours[-1].filename).name}, line {ours[-1].lineno})" if ours else ""
 
 
 def _word(bits: float | None, row: Row) -> str:
-    """How a run goes: the bits of its last point, the level that it has solved."""
+    """How a run is doing: the bits of its last point, the level solved."""
     level = [f"{k[-1].upper()}={row[k]}" for k in ("level_n", "level_r") if k in row]
     return " ".join([*([] if bits is None else [f"{bits:.3f} bits"]), *level])
 

@@ -31,14 +31,14 @@ EVALUATIONS = 20
 
 
 class DivergenceError(ArithmeticError):
-    """The loss is no longer a number."""
+    """The loss is no longer finite."""
 
 
 class Moment(Enum):
-    """Of an episode in the training loop."""
+    """A moment of an episode in the training loop."""
 
     DRAWN = auto()  # it is about to be learnt
-    WAITING = auto()  # for others to make its updates
+    WAITING = auto()  # for its stack to make its updates
     LEARNT = auto()
 
 
@@ -52,11 +52,11 @@ class Lap:
 
 
 class Run:
-    """A run in progress: what was built from the spec, and how far it has come.
+    """A run in progress: what was built from the spec, and how far it has got.
 
-    One generator decides the initial weights, model first, another the data: with one seed every
-    trainer starts from the same weights and sees the same episodes. A method that draws has a
-    third of its own.
+    One generator determines the initial weights, model first, another the data: at equal seeds all
+    trainers start from the same weights and see the same episodes. A method that draws random
+    numbers has a third.
 
     bits: the loss of the episode learnt last, in the task's unit
     """
@@ -64,17 +64,17 @@ class Run:
     def __init__(
         self, spec: RunSpec, registry: Registry, engine: str = "eager", stack: Stack | None = None
     ) -> None:
-        """Build everything that the spec names; ValueError, one line, where it is bad."""
+        """Build everything that the spec names; ValueError, one line, where it cannot be built."""
         self.spec = spec
         self.device = available(spec.device)
         self.task, self.model, self.trainer, self.optimisers = built(spec, registry, self.device)
-        self.before: dict[str, Any] = {"engines": [], "seconds": 0.0}  # of it, by earlier processes
+        self.before: dict[str, Any] = {"engines": [], "seconds": 0.0}  # used by earlier processes
         self.engine = (
             stack.join(self.trainer, self.optimisers)
             if stack
             else engine_of(engine, self.trainer, self.optimisers, spec.timesteps)
         )
-        # far from each other: equal seeds would draw equal numbers for weights, data and method
+        # far apart: equal seeds would draw equal numbers for weights, data and method
         self.rng = torch.Generator().manual_seed(1_000_003 * (spec.seed + 1))
         self.trainer.rng.manual_seed(7_368_787 * (spec.seed + 1))
         self.trainer.begin(spec.batch)
@@ -91,8 +91,8 @@ class Run:
     def train(self) -> Iterator[tuple[str, Row]]:
         """Train to the end of the budget, and yield rows to record, as (kind, row).
 
-        Two kinds are not for the record: "episode" after every one, where the run may be
-        checkpointed, and "waiting" while others make its updates.
+        Two kinds are not for the record: "episode" after every episode, when the run may be
+        checkpointed, and "waiting" while its stack makes its updates.
         """
         for moment, episode in self.lessons():
             if moment is Moment.WAITING:
@@ -125,7 +125,7 @@ class Run:
             for _ in self.engine.waiting(episode):
                 yield Moment.WAITING, episode
             self._take(episode)
-            if episode.weight.any():  # else nothing was asked, and zero bits are no success
+            if episode.weight.any():  # else nothing was scored, and zero bits are no success
                 self.task.observe(self.bits)
             yield Moment.LEARNT, episode
 
@@ -135,20 +135,20 @@ class Run:
             yield episode.to(self.device, torch.float32)
 
     def learn(self, episode: Episode) -> float:
-        """Learn one episode outside of the loop; return its loss in bits, ln 2 nats each."""
+        """Learn one episode outside the loop; return its loss in bits (ln 2 nats each)."""
         self._set_rates(episode)
         self.engine.prepare(episode)
         self._take(episode)
         return self.bits
 
     def _set_rates(self, episode: Episode) -> None:
-        """Learning rates as the schedule has them in the middle of an episode."""
+        """Set the learning rates to the schedule's in the middle of an episode."""
         middle = self.done["timesteps"] + episode.length / 2
         for update in self.optimisers:
             update.at(middle)
 
     def _take(self, episode: Episode) -> None:
-        """The timed part of an episode, and what it comes to."""
+        """The timed part of an episode, and its results."""
         losses = self.engine.timed(episode, self.meter)
         self.done["timesteps"] += episode.length
         nats: list[float] = torch.stack(losses).tolist()
@@ -159,7 +159,7 @@ class Run:
         self.bits = sum(nats) / math.log(2)
 
     def lap(self, supply: Iterator[Episode], timesteps: int, seconds: float = 0.0) -> Lap:
-        """Learn so many timesteps, and for so many seconds, of a supply; nothing is observed."""
+        """Learn at least so many timesteps and seconds of a supply; the task observes nothing."""
         done, began = dict(self.done), self.meter.seconds
         while (
             self.done["timesteps"] - done["timesteps"] < timesteps
@@ -173,7 +173,7 @@ class Run:
         )
 
     def close(self) -> None:
-        """Let go of what the trainer holds."""
+        """Release what the trainer holds."""
         self.trainer.close()
 
     def _validate(self) -> Row:
@@ -197,7 +197,7 @@ class Run:
         return row
 
     def engines(self) -> Row:
-        """Which engine made the updates, and what getting it ready took."""
+        """Which engine made the updates, and how long its preparation took."""
         names = sorted({*self.before["engines"], self.engine.name})
         seconds = self.before["seconds"] + self.engine.seconds
         return {"engine": "+".join(names), "engine_seconds": round(seconds, 3)}
@@ -211,7 +211,7 @@ class Run:
         return min(now, budget) * parts // budget > before * parts // budget
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything that goes on; valid after an "episode" row."""
+        """Everything needed to resume; valid after an "episode" row."""
         return {
             "trainer": self.trainer.state_dict(),
             "optimisers": [each.state_dict() for each in self.optimisers],
@@ -228,7 +228,7 @@ class Run:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take up what state_dict() gave, bit for bit."""
+        """Restore what state_dict() returned, bit for bit."""
         self.trainer.load_state_dict(state["trainer"])
         for optimiser, saved in zip(self.optimisers, state["optimisers"], strict=True):
             optimiser.load_state_dict(saved)

@@ -20,11 +20,11 @@ GROUPS = {"curve": "train", "validation": "validation", "probe": "probe", "end":
 """kind of row -> where TensorBoard lists its values."""
 
 MEANS = ("boundary_cosine", "boundary_norm_ratio")
-"""Lists of which the mean is shown; the others run along an axis that TensorBoard lacks."""
+"""Lists whose mean is shown; the others have an axis that TensorBoard cannot show."""
 
 
 def check(folder: Path | str) -> None:
-    """Make the folder; ValueError where that cannot be, or where TensorBoard is not installed."""
+    """Make the folder; ValueError where it cannot be made or TensorBoard is not installed."""
     if find_spec("tensorboard") is None:
         raise ValueError('live scalars need TensorBoard: pip install "sgbench[tensorboard]"')
     try:
@@ -36,9 +36,9 @@ def check(folder: Path | str) -> None:
 class Scalars:
     """The scalars of one run, in a subfolder of its own; x is data-time, in timesteps.
 
-    It takes the rows that a Writer takes. Nothing is written before the first of them; every one
-    is on its way to the disk when append() returns. A run made anew hides what the folder shows
-    of it, one that goes on what came after its checkpoint.
+    It takes the rows that a Writer takes. Nothing is written before the first of them; each is on
+    its way to disk when append() returns. A run that starts over hides what the folder already
+    shows of it; one that resumes hides what came after its checkpoint.
     """
 
     def __init__(self, folder: Path | str, spec: RunSpec) -> None:
@@ -55,7 +55,7 @@ class Scalars:
             if kind in GROUPS:
                 self._show(kind, row, self._writer or self._open(None))
             else:
-                # "resumed": rows at the checkpoint stand. A probe there is made, and shown, again,
+                # "resumed": rows at the checkpoint stay. A probe there is made, and shown, again,
                 # at the same place with the same values.
                 self._open(0 if kind == "run" else self._timesteps + 1)
         except OSError as error:
@@ -78,7 +78,7 @@ class Scalars:
         from torch.utils.tensorboard import SummaryWriter
 
         self.close()
-        # files are read in the order of their names, which begin with the second
+        # files are read in the order of their names, which begin with the time in seconds
         seconds = [int(path.name.split(".")[3]) for path in self.folder.glob("*.tfevents.*")]
         if int(time.time()) in seconds:
             time.sleep(1)
@@ -96,12 +96,12 @@ class Scalars:
 
 
 def scalars(kind: str, row: Row) -> dict[str, float]:
-    """What a row holds that is a number, by its name in TensorBoard.
+    """The numbers that a row holds, by their names in TensorBoard.
 
     >>> scalars("validation", {"timesteps": 20, "updates": 4, "bits": 0.5})
     {'validation/bits': 0.5}
     """
-    where = POSITION[:1] if kind == "curve" else POSITION  # the curve shows what it took
+    where = POSITION[:1] if kind == "curve" else POSITION  # the curve also shows the cost so far
     found = {}
     for name, value in row.items():
         mean = sum(value) / len(value) if name in MEANS and value else value
@@ -112,7 +112,7 @@ def scalars(kind: str, row: Row) -> dict[str, float]:
 
 
 def subfolder(spec: RunSpec) -> str:
-    """Trainer, task, seed and id, in characters that every file system takes.
+    """Trainer, task, seed and id, in characters that every file system allows.
 
     For example: dni_T=3-plain_copy_bits=4-seed_0-11f6150baa710188
     """

@@ -1,6 +1,6 @@
 """What makes the method work: one choice at a time undone, gradients probed on the way.
 
-Bounded input, a linear synthesiser, plain SGD, a scale and a discount under 1: each is undone, at
+Bounded input, a linear synthesiser, plain SGD, a scale and a discount below 1: each is undone, at
 T = 3 on both copy tasks. About three minutes on two cores.
 """
 

@@ -1,7 +1,7 @@
 """What the verdicts need beside Table 1: gradients along training, warm-ups, clipping norms.
 
-About ten minutes on two cores. Gradients are compared where episodes end for good
-(`protocol='reset'`), so that the true one is known to its end.
+About ten minutes on two cores. On the copy tasks gradients are compared where episodes end
+(`protocol='reset'`), so that the true one is known in full.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ GRADIENTS = {
     RESET[1]: 3,
     "char_lm(corpus='pydoc', length=40)": 5,
 }
-"""Tasks, and the T at which they are tried."""
+"""Tasks, and the T at which they are run."""
 
 WARM_UPS = (1_000, 4_000)
 CLIPS = (0.0, 0.01)
-"""Of the model's gradient, beside the common 1: none, and so low that it normalises."""
+"""Of the model's gradient, besides the common 1: none, and a norm so low that it normalises."""
 
 
 def gradients() -> list[RunSpec]:
-    """Eight seeds: each is a pair of a test of its own, and fewer can decide little."""
+    """Eight seeds: each is one pair of a test, and fewer can decide little."""
     asked = [
         (task, trainer)
         for task, T in GRADIENTS.items()
@@ -44,7 +44,7 @@ def gradients() -> list[RunSpec]:
 
 
 def _tuned(task: str, trainer: str, seed: int) -> RunSpec:
-    """As in Table 1; full BPTT on text as it was tuned there."""
+    """As in Table 1; full BPTT on text with what it was tuned to there."""
     if not task.startswith("char_lm"):
         return tuned(task, trainer, seed, 8_000)
     spec = tuned(task, on_text(trainer), seed, 8_000)

@@ -8,7 +8,7 @@ from harness.suite import Suite
 from harness.suites.table1_desk import tuned
 
 SEEDS = range(10)
-"""Ten: with fewer no test over seeds alone can decide much."""
+"""Ten: with fewer, a test over seeds alone can decide little."""
 
 
 class Gap(Suite):

@@ -17,7 +17,7 @@ EPISODE_SYMBOLS = (4, 8, 16, 32, 64)
 
 
 def learning(registry: Registry, tasks: tuple[str, ...], T: int, timesteps: int) -> list[RunSpec]:
-    """Tasks learned by every trainer, gradients probed on the way."""
+    """Tasks learned by every trainer, with gradient probes."""
     return [
         RunSpec(task=task, trainer=trainer, seed=seed, timesteps=timesteps, probe=500)
         for seed in SEEDS
@@ -37,7 +37,7 @@ def language(registry: Registry) -> list[RunSpec]:
 
 
 def episode_lengths(registry: Registry) -> list[RunSpec]:
-    """One episode each of growing length: what it takes to hold it."""
+    """One episode each, of growing length: the memory that it takes."""
     return [
         RunSpec(
             task=f"plain_copy(bits=4, protocol='reset', start={n})", trainer=trainer, timesteps=1

@@ -1,7 +1,7 @@
 """The paper's Table 1 at a size that two cores can afford: every trainer at every T, five seeds.
 
-About an hour on two cores. Its parts are figures, which run alone: `task_progression` the copy
-tasks, `char_lm_curves` the text. The text is Penn Treebank's where the data folder holds it, else
+About an hour on two cores. Its parts can be run as figures: `task_progression` the copy tasks,
+`char_lm_curves` the text. The text is Penn Treebank if the data folder holds it, otherwise
 Python's documentation.
 """
 
@@ -30,9 +30,9 @@ TEXT_OPTIONS = {
 """On text, from the tuning suite; on the copy tasks the defaults."""
 
 TEXT_LONGER = (3e-2, 0.1)
-"""lr and clip where the window is long and updates are few: what full BPTT was tuned to on text."""
+"""lr and clip where windows are long and updates few: what full BPTT was tuned to on text."""
 SETTINGS = {"bptt": (1e-2, 0.1)}
-"""lr and clip of Adam on the model, by trainer, from the tuning suite; else (1e-2, 1)."""
+"""lr and clip of the model's Adam, by trainer, from the tuning suite; others: (1e-2, 1)."""
 
 
 def tuned(task: str, trainer: str, seed: int, timesteps: int) -> RunSpec:
@@ -57,13 +57,13 @@ def copying(registry: Registry) -> list[RunSpec]:
 
 
 def text() -> str:
-    """Penn Treebank if it is at hand."""
+    """The call of char_lm: on Penn Treebank if the data folder holds it."""
     here = Path(os.environ.get("SGBENCH_DATA", ""), "ptb").is_dir()
     return f"char_lm(corpus={'ptb' if here else 'pydoc'!r}, length=40)"
 
 
 def language(registry: Registry) -> list[RunSpec]:
-    """Language modelling; truncation alone at longer windows, too."""
+    """Language modelling; at longer windows, truncation only."""
     # bptt is tbptt(T=40) here: a stretch is 40 characters long
     listed = [on_text(each) for each in arms(registry, TEXT_T) if each != "bptt"]
     return [

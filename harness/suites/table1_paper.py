@@ -3,8 +3,8 @@
 LSTM 256 on the copy tasks and 1024 on Penn Treebank, batch 256, Adam at 7e-5 for the model and the
 synthesiser, which has one hidden layer as wide as the LSTM, scale 0.1, 2.5 million updates.
 Symbols of 8 bits, the model's gradient clipped at 1 and the auxiliary weight of 0.1 are ours: the
-paper states none of them. `--estimate` says how long
-it would take on the machine at hand; `sgbench plot table1` draws what there is of it.
+paper states none of them. `--estimate` says how long it would take on this machine; `sgbench plot
+table1` draws the runs that there are.
 """
 
 from __future__ import annotations

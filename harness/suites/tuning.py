@@ -5,8 +5,8 @@ learning rate, the scale and the synthesiser's learning rate; `dni_aux` that lea
 scale and the auxiliary weight.
 
 On the copy tasks a trial's score is T_task averaged over training, which tells apart trials that
-end on the same level; the setting whose rank, averaged over both, is best was taken. On text the
-score is the best validation. `sgbench plot tuning` draws it.
+end at the same level; the setting with the best rank, averaged over both tasks, was chosen. On
+text the score is the best validation. `sgbench plot tuning` draws it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ SEEDS = range(2)
 
 
 def trials(task: str, T: int, timesteps: int, scales: tuple[float, float]) -> list[RunSpec]:
-    """Eight a trainer, at every seed."""
+    """Eight per trainer, at every seed."""
     arms = [
         (trainer, lr, clip)
         for trainer in ("bptt", f"tbptt(T={T})")

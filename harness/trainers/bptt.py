@@ -4,8 +4,8 @@
 
 One update per episode. Memory: the activations of the whole episode, O(L).
 
-Differences from the paper: none on episodes that start fresh. On a stream the "whole" is a
-stretch one episode long: the state entering it is carried over and the gradient is cut there.
+Differences from the paper: none on fresh episodes. On a stream the "whole" is a stretch of one
+episode's length: the state that enters it is carried over, and the gradient is cut there.
 """
 
 from __future__ import annotations

@@ -1,20 +1,20 @@
 """DNI with the paper's auxiliary task (Jaderberg et al., 2017): foretell the next prediction.
 
-As `dni`; besides, a network A of M's shape is trained to say, from the state that enters a
-window, what M will say of the state that leaves it. h_k enters window k, whose loss is L_k; s is
-the scale, γ the discount, w the weight.
+Like `dni`; in addition, a network A of M's shape is trained to predict, from the state that enters
+a window, what M will predict from the state that leaves it. h_k enters window k, whose loss is
+L_k; s is the scale, γ the discount, w the weight.
 
-    A_k = ‖A(h_k) - M(h_{k+1})‖², M held                                              (1) foretell
+    A_k = ‖A(h_k) - M(h_{k+1})‖², M fixed                                             (1) foretell
     dL/dθ ≈ ∂L_k/∂θ + s M(h_{k+1}) ∂h_{k+1}/∂θ                                       (2) consume
     M(h_k) → ∂(L_k + w A_k)/∂h_k + γ M(h_{k+1}) ∂h_{k+1}/∂h_k                        (3) regress
 
 h_k was computed before the window began: A_k reaches the model as every later loss does, through
 M's prediction of its gradient. With `core=False` it does not: A learns beside M, and they share
-nothing but the norm at which both are clipped together. Memory: one window, O(T), both networks.
+only the norm at which both are clipped together. Memory: one window, O(T), both networks.
 
 Differences from the paper: it does not state the weight, nor how the gradient of the auxiliary
-loss reaches a core that is cut at the boundary; (3) is our reading. At w = 0 this is `dni`. Else
-see there.
+loss reaches a core that is cut at the boundary; (3) is our reading. At w = 0 this is `dni`. For
+the rest see `dni`.
 """
 
 from __future__ import annotations

@@ -9,8 +9,8 @@ The target is the window's own gradient alone: M learns to see one window ahead,
 is 2T. Memory: one window, O(T), and the synthesiser.
 
 Differences from Jaderberg et al. (2017): the paper always bootstraps (that is `dni`); this is
-its control, at equal scale the same but for the last term of (2). Without that feedback s = 1, the
-default, is stable. Because (1) holds the term and (2) does not, a window takes two backward
+its control, at equal scale the same except for the last term of (2). Without that feedback s = 1,
+the default, is stable. Because (1) has that term and (2) does not, a window takes two backward
 passes.
 """
 

@@ -4,8 +4,8 @@
 
 One update per window. Memory: the activations of one window, O(T).
 
-Differences from the paper: windows do not overlap (Williams & Peng's h' = h), which is what
-everybody trains with. The DNI paper's "BPTT, T=4" is tbptt(T=4).
+Differences from the paper: windows do not overlap (Williams & Peng's h' = h), as is usual in
+practice. The DNI paper's "BPTT, T=4" is tbptt(T=4).
 """
 
 from __future__ import annotations

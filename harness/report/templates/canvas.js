@@ -1,11 +1,11 @@
 "use strict";
-// What is drawn on canvas beside the lines: words, crosses, the picture to be saved.
+// What is drawn on the canvas besides lines: words, crosses, the picture to be saved.
 
 const FONT = "system-ui, sans-serif";
 
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
-// a pattern counts in widths of its line; one of a very thin line could not be told from others
+// a pattern counts in widths of its line; on a very thin line patterns look alike
 const dashes = (trainer, width) => trainer.dash.map((length) => length * Math.max(1.5, Math.min(width, 2.5)));
 
 // four digits: 12.5k, 1.2G
@@ -16,7 +16,7 @@ function short(value) {
   return String(Number(value.toPrecision(4)));
 }
 
-// text on the canvas, with the paper's colour around it so that it is read over lines
+// text on the canvas, outlined in the paper's colour so that it can be read over lines
 function write(ctx, text, x, y, colour) {
   ctx.lineWidth = 3 * devicePixelRatio;
   ctx.lineJoin = "round";
@@ -26,7 +26,7 @@ function write(ctx, text, x, y, colour) {
   ctx.fillText(text, x, y);
 }
 
-// what is not a line: the word "target", a cross and a word where a run ended early
+// everything but lines: the word "target", a cross and a word where a run ended early
 function marks(plot, chart, lines) {
   const { ctx, bbox } = plot;
   const size = 11 * devicePixelRatio;

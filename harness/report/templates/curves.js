@@ -1,5 +1,5 @@
 "use strict";
-// The curves of one setting. Names come from records: they are put in place as text, never as markup.
+// The curves of one setting. Names come from records: they are inserted as text, never as markup.
 
 const AXES = {
   timesteps: { button: "timesteps", label: "timesteps" },
@@ -102,7 +102,7 @@ function curves(figure, chart) {
     if (plot) plot.destroy();
     [lines, near] = [linesOf(chart, state.axis), null];
     const last = Math.max(...lines.map((line) => line.x.at(-1)));
-    // the first line is the target's; it makes the x axis begin at 0, too
+    // the first line is the target's; it also makes the x axis begin at 0
     const target = [[0, last], [chart.target, chart.target]];
     const dragged = !narrow(); // a thumb that scrolls must not zoom
     plot = new uPlot({
@@ -134,7 +134,7 @@ function curves(figure, chart) {
     describe();
   }
 
-  // for those who hear the page
+  // for screen readers
   function describe() {
     const names = chart.trainers.filter((trainer) => !state.hidden.has(trainer)).map((trainer) => trainer.name);
     place.setAttribute("aria-label", `${chart.said} against ${AXES[state.axis].label}; shown: ${names.join(", ") || "nothing"}`);

@@ -42,7 +42,7 @@ figures.forEach((figure) => watch.observe(figure));
 window.addEventListener("beforeprint", () => figures.forEach(draw));
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => drawn.forEach((redraw) => redraw()));
 
-// a link to a run opens what it is folded into
+// a link to a run opens the sections that hold it
 function unfold() {
   let target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
   const wanted = target;
