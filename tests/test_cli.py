@@ -237,7 +237,7 @@ BAD = [
     ([*RUN, "bptt", "--data", "nowhere"], "no folder 'nowhere' for --data", ""),
     ([*RUN, "bptt", "--lr", "inf"], "lr must be at least 0", "got inf"),
     ([*RUN, "bptt", "--seed", "9223372036854775807"], "seed must be under 2**32", ""),
-    ([*RUN, "bptt", "--batch", "100000000000"], "cannot be built", ""),
+    ([*RUN, "bptt", "--batch", "100000000000000"], "cannot be built", ""),
     ([*RUN, "bptt", "--model", "lstm(hidden=100000000)"], "cannot be built", ""),
     (["run", "char_lm(corpus='~nobody/x')", "bptt"], "no corpus '~nobody/x'", ""),
     (["profile", "plain_copy", "bptt", "--timesteps", "0"], "timesteps must be at least 1", ""),

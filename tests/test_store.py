@@ -263,7 +263,7 @@ def test_a_run_of_two_engines_says_so(store: Store, registry: Registry) -> None:
     assert there.engine == "compiled+eager"
 
 
-@pytest.mark.parametrize("how", ["cut", "flipped", "another's", "junk"])
+@pytest.mark.parametrize("how", ["cut", "flipped", "another's", "older", "junk"])
 def test_a_damaged_checkpoint_is_named_and_the_run_begins_anew(
     how: str, store: Store, registry: Registry, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -274,7 +274,10 @@ def test_a_damaged_checkpoint_is_named_and_the_run_begins_anew(
     with ZipFile(path) as file:
         inside = file.read(max(file.infolist(), key=lambda each: each.file_size))
     middle = whole.index(inside) + len(inside) // 2
-    if how == "another's":
+    if how == "older":  # of a version that did not say so
+        state = torch.load(path, weights_only=True)
+        torch.save({k: v for k, v in state.items() if k != "version"}, path)
+    elif how == "another's":
         torch.save({"run_id": "somebody else", "done": {"timesteps": 5}}, path)
     else:
         path.write_bytes({
@@ -283,7 +286,9 @@ def test_a_damaged_checkpoint_is_named_and_the_run_begins_anew(
         }[how])  # fmt: skip
     assert record(spec, registry, store, silent) == "complete"
     (said,) = capsys.readouterr().err.splitlines()
-    told = "belongs to another run" if how == "another's" else "is damaged"
+    told = {"another's": "belongs to another run", "older": "is of version 1"}.get(
+        how, "is damaged"
+    )
     assert said.startswith(f"sgbench: checkpoint {path} {told}")
     assert said.endswith(f"; {spec.label} starts over")
     kinds = [line["kind"] for line in lines(store, spec)]

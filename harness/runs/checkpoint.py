@@ -12,6 +12,9 @@ import torch
 from harness.compat.torch_internals import copied
 from harness.store import RecordingError
 
+VERSION = 2
+"""Raised with every change to what a run's state holds, or to the names in it."""
+
 
 def save(path: Path, run_id: str, state: dict[str, Any]) -> None:
     """Write a checkpoint beside the old one, then replace it; RecordingError where it cannot."""
@@ -19,7 +22,7 @@ def save(path: Path, run_id: str, state: dict[str, Any]) -> None:
     try:
         with new.open("wb") as file:
             # copies: a view, such as a stack's weights, would be saved with all of its storage
-            torch.save(copied({"run_id": run_id, **state}), file)
+            torch.save(copied({"run_id": run_id, "version": VERSION, **state}), file)
             file.flush()
             os.fsync(file.fileno())
         new.replace(path)
@@ -29,7 +32,10 @@ def save(path: Path, run_id: str, state: dict[str, Any]) -> None:
 
 
 def load(path: Path, run_id: str) -> dict[str, Any] | None:
-    """Read a checkpoint; None if there is none; ValueError if it is damaged or another run's."""
+    """Read a checkpoint; None if there is none.
+
+    ValueError if it is damaged, another run's or of another version.
+    """
     if not path.exists():
         return None
     try:
@@ -42,4 +48,6 @@ def load(path: Path, run_id: str) -> dict[str, Any] | None:
         raise ValueError(f"checkpoint {path} is damaged ({type(error).__name__})") from None
     if owner != run_id:
         raise ValueError(f"checkpoint {path} belongs to another run")
+    if (version := state.pop("version", 1)) != VERSION:
+        raise ValueError(f"checkpoint {path} is of version {version}, this is {VERSION}")
     return state
