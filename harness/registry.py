@@ -117,6 +117,10 @@ class Registry:
             return cls(*arguments, **options)
         except ValueError as error:
             raise ValueError(f"{kind} {call}: {error}") from None
+        except TypeError as error:
+            if "multiple values for keyword argument" not in str(error):
+                raise
+            raise ValueError(f"{kind} {call}: {error}; declare the option to fix it") from None
 
     def _add(self, entry: Entry) -> None:
         there = self._entries[entry.kind].get(entry.name)

@@ -46,6 +46,9 @@ class RunSpec:
     def __post_init__(self) -> None:
         for name in CALLS:
             object.__setattr__(self, name, canonical(getattr(self, name)))
+        for name in ("lr", "clip"):
+            if type(getattr(self, name)) is int:  # else 1 and 1.0, which are equal, had two ids
+                object.__setattr__(self, name, float(getattr(self, name)))
         at_least(0, seed=self.seed, lr=self.lr, clip=self.clip, probe=self.probe)
         at_least(1, batch=self.batch, timesteps=self.timesteps)
         if self.seed >= 2**32:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -158,6 +160,12 @@ def count_in_a_list(trainer: Any) -> float:
     return float(len(trainer.model.counts))
 
 
+def count_in_an_object(trainer: Any) -> float:
+    kept = vars(trainer.model).setdefault("counter", SimpleNamespace(count=0))
+    kept.count += 1
+    return float(kept.count)
+
+
 @pytest.mark.parametrize(
     ("scale", "said"),
     [
@@ -165,6 +173,8 @@ def count_in_a_list(trainer: Any) -> float:
         (count, "keeps a count"),
         (count_in_a_list, "keeps a count"),
         (lambda trainer: float(torch.rand(())), "draws random numbers"),
+        (lambda trainer: random.random(), "draws random numbers"),
+        (count_in_an_object, "keeps a count"),
     ],
 )
 def test_a_trainer_with_a_memory_of_its_own_is_refused(scale: Any, said: str) -> None:

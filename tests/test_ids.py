@@ -79,3 +79,12 @@ def test_a_field_that_is_not_known_is_refused() -> None:
         ValueError, match=r"^unknown fields colour, shape: the spec is from a newer"
     ):
         RunSpec.from_dict(USUAL.to_dict() | {"shape": 1, "colour": 2})
+
+
+def test_a_whole_rate_and_the_same_with_a_point_are_one_run() -> None:
+    one, other = (
+        RunSpec(task="plain_copy", trainer="bptt", lr=rate, clip=clip)
+        for rate, clip in ((1, 0), (1.0, 0.0))
+    )
+    assert one == other
+    assert one.id == other.id

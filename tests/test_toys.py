@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
 
 import pandas as pd
@@ -16,10 +17,13 @@ import torch
 
 from harness.__main__ import main
 from harness.analysis.table import curves, table
+from harness.engines import choice, compiled
 from harness.engines.base import Eager
+from harness.engines.choice import Auto
 from harness.engines.compiled import Compiled
 from harness.engines.stacked import Going, Stack
 from harness.engines.traced import as_traced
+from harness.executors.execute import check
 from harness.measure.cost import gauge
 from harness.measure.costs import DRAWS, Costs
 from harness.registry import Registry
@@ -116,8 +120,6 @@ def test_a_traced_update_is_the_toys_own(text: str) -> None:
 def test_a_toy_goes_on_bit_for_bit_in_any_engine(
     trainer: str, engine: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from harness.engines import compiled
-
     monkeypatch.setattr(compiled, "inductor", as_traced)
     straight = Run(spec_of(trainer), REGISTRY, engine)
     rows, episodes = straight.train(), 0
@@ -152,12 +154,45 @@ def test_a_stack_of_four_learns_what_each_learns_alone(trainer: str) -> None:
         assert ours == pytest.approx(theirs, rel=1e-3)
 
 
+def test_a_method_that_draws_cuts_the_same_where_compiling_fails(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("no such instruction")
+
+    monkeypatch.setattr(compiled, "inductor", broken)
+    monkeypatch.setattr(choice, "pays", lambda *_: True)
+    first, second = toy("wandering(T=3)"), toy("wandering(T=3)")
+    second.load_state_dict(first.state_dict())
+    eager, auto = Eager(first, updates_of(first)), Auto(second, updates_of(second), 10**9)
+    for _ in range(3):
+        episode = random_episode(11, final=False, dtype=F64)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            auto.prepare(episode)
+        assert torch.equal(torch.stack(auto.learn(episode)), torch.stack(eager.learn(episode)))
+    assert auto.name == "eager"
+
+
+def test_a_method_that_draws_its_windows_is_not_compiled_of_itself() -> None:
+    episode = random_episode(11, dtype=F64)
+    assert not choice.pays(toy("wandering(T=3)"), episode, 10**9)
+    assert choice.pays(toy("echoing(T=3)"), episode, 10**9)
+
+
+def test_what_is_built_to_be_checked_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    closed: list[Trainer] = []
+    monkeypatch.setattr(Trainer, "close", lambda self: closed.append(self))
+    check([spec_of("wandering(T=3)"), spec_of("tbptt(T=3)")], REGISTRY)
+    assert len(closed) == 2
+
+
 def test_a_method_that_draws_costs_its_mean_over_draws() -> None:
     trainer, episode = toy("wandering(T=3)"), random_episode(12, dtype=F64)
     costs = Costs(trainer)
     found = costs.of(episode)
     twins = [trainer.twin() for _ in range(DRAWS)]
-    for seed, twin in enumerate(twins[1:], start=1):
+    for seed, twin in enumerate(twins):
         twin.rng.manual_seed(seed)
     each = [gauge(twin, episode) for twin in twins]
     assert len({cost.activation_bytes for cost in each}) > 1, "the longest window decides"

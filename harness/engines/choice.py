@@ -33,10 +33,11 @@ class Auto(Engine):
         self._timesteps = timesteps
         self._chosen: Engine = Eager(trainer, optimisers)
         self._decided = False
+        self._used: set[str] = set()
 
     @property
     def name(self) -> str:  # type: ignore[override]
-        return self._chosen.name
+        return "+".join(sorted(self._used or {self._chosen.name}))
 
     def prepare(self, episode: Episode) -> None:
         if not self._decided and not self.trainer.phase:  # a warm-up's lengths do not come again
@@ -45,27 +46,33 @@ class Auto(Engine):
             if pays(self.trainer, episode, self._timesteps):
                 self._chosen = Compiled(self.trainer, self.optimisers)
             self.seconds = time.perf_counter() - began
-        before = self._chosen.seconds
+        before, drawn = self._chosen.seconds, self.trainer.rng.get_state()
         try:
             self._chosen.prepare(episode)
         except Exception as error:  # whatever the compiler raises, training goes on
             warnings.warn(f"not compiled: {str(error).partition(chr(10))[0]}", stacklevel=2)
             self._chosen = Eager(self.trainer, self.optimisers)
+            self.trainer.rng.set_state(drawn)  # or the episode would be cut again, elsewhere
             before = 0.0
         self.seconds += self._chosen.seconds - before
 
     def learn(self, episode: Episode) -> list[Tensor]:
+        self._used.add(self._chosen.name)
         return self._chosen.learn(episode)
 
 
 def pays(trainer: Trainer, episode: Episode, timesteps: int) -> bool:
     """Whether compiling saves more than it costs: windows of one shape, and enough of them.
 
-    Full backpropagation would need a graph for every episode length of a curriculum.
+    Full backpropagation would need a graph for every episode length of a curriculum, and a method
+    that draws its windows one for every length of these.
     """
     if trainer.T is None or not _can_compile(trainer.model.device):
         return False
     twin = trainer.twin()
+    list(twin.cut(episode))
+    if not torch.equal(twin.rng.get_state(), trainer.rng.get_state()):
+        return False
     list(twin.gradients(episode))
     with (meter := Meter(episode.weight.device)):
         list(twin.gradients(episode))

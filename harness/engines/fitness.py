@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import random
 from collections import deque
 from collections.abc import Sequence
 from typing import cast
 
 import torch
+from torch import Tensor, nn
 
 from harness.engines.traced import untraceable
 from harness.episode import Episode
@@ -29,9 +31,9 @@ def check(trainer: Trainer, optimisers: Sequence[Update], episode: Episode) -> N
     windows = list(twin.cut(episode))
     before, drawn = counted(twin), twin.rng.get_state()
     with torch.random.fork_rng(devices=[]):
-        numbers = torch.get_rng_state()
+        numbers, others = torch.get_rng_state(), random.getstate()
         yields = sum(len(twin(window, is_cut=True)) for window in windows)
-        if not (torch.equal(numbers, torch.get_rng_state())
+        if not (torch.equal(numbers, torch.get_rng_state()) and others == random.getstate()
                 and torch.equal(drawn, twin.rng.get_state())):  # fmt: skip
             raise untraceable("gradients() draws random numbers")
     if counted(twin) != before:
@@ -66,4 +68,16 @@ def _frozen(value: object) -> object:
         return {key: _frozen(each) for key, each in value.items()}
     if isinstance(value, list | tuple | set | deque):
         return [_frozen(each) for each in value]
-    return value if isinstance(value, int | float | str) else type(value).__name__
+    if isinstance(value, int | float | str):
+        return value
+    own = {} if isinstance(value, nn.Module | Tensor | type) or callable(value) else _fields(value)
+    return {"": type(value).__name__, **{k: _frozen(v) for k, v in own.items()}}
+
+
+def _fields(value: object) -> dict[str, object]:
+    """The numbers and text of an object of another kind; what they refer to is not followed."""
+    try:
+        own = vars(value)
+    except TypeError:
+        return {}
+    return {k: v for k, v in own.items() if isinstance(v, int | float | str)}

@@ -61,7 +61,7 @@ def gauge(trainer: Trainer, episode: Episode) -> Cost:
     """Measure what `episode` costs `trainer`, on a copy: nothing is timed, no weight is changed."""
     held, twin = HeldForBackward(), trainer.twin()
     with held, flop_counter() as counter:
-        _rehearse(twin, episode)
+        rehearse(twin, episode)
     return Cost(counter.get_total_flops(), held.peak_bytes)
 
 
@@ -75,18 +75,18 @@ def peak_memory_bytes(trainer: Trainer, episode: Episode) -> int:
     twin = trainer.twin()  # made before: its weights are not a cost of training
     kept = twin.carried, dict(twin.memory)  # so that they are not released meanwhile
     if device.type == "cuda":
-        _rehearse(trainer.twin(), episode)  # cuDNN's workspaces and autotuning are not the method's
+        rehearse(trainer.twin(), episode)  # cuDNN's workspaces and autotuning are not the method's
         torch.cuda.synchronize(device)
         idle = torch.cuda.memory_allocated(device)
         torch.cuda.reset_peak_memory_stats(device)
-        _rehearse(twin, episode)
+        rehearse(twin, episode)
         torch.cuda.synchronize(device)
         return torch.cuda.max_memory_allocated(device) - idle
     with torch.profiler.profile(
         activities=[ProfilerActivity.CPU], profile_memory=True,
         acc_events=True,  # or torch 2.11 warns that it keeps one cycle only, and there is only one
     ) as profile:  # fmt: skip
-        _rehearse(twin, episode)
+        rehearse(twin, episode)
     held = peak = 0
     for size in torch_internals.allocations(profile):
         held += size
@@ -95,7 +95,7 @@ def peak_memory_bytes(trainer: Trainer, episode: Episode) -> int:
     return peak
 
 
-def _rehearse(twin: Trainer, episode: Episode) -> None:
+def rehearse(twin: Trainer, episode: Episode) -> None:
     """Let a trainer's twin fill gradients for an episode, and drop them.
 
     Off the clock, it also checks that the trainer keeps to its interface.

@@ -8,7 +8,7 @@ from statistics import fmean
 import torch
 
 from harness.episode import Episode
-from harness.measure.cost import Cost, gauge, peak_memory_bytes
+from harness.measure.cost import Cost, gauge, peak_memory_bytes, rehearse
 from harness.trainer import Trainer
 
 DRAWS = 8
@@ -30,8 +30,8 @@ class Costs:
     def of(self, episode: Episode) -> Cost:
         """What the episode costs, which depends on its shape.
 
-        For a method that draws random numbers: the mean FLOPs over several draws, and the largest
-        memory.
+        For a method that draws random numbers: the mean FLOPs over several draws, the same for
+        every run, and the largest memory.
         """
         key = (episode.length, episode.fresh, episode.final, self._trainer.phase)
         if key not in self._known:
@@ -49,16 +49,17 @@ class Costs:
         return self._known[key]
 
     def _rehearsals(self, episode: Episode) -> Iterator[Trainer]:
-        """The trainer; if it draws random numbers also twins, each with its own seed."""
-        yield self._trainer
+        """The trainer; if it draws random numbers twins of it instead, each with its own seed."""
         phase = self._trainer.phase
         if phase not in self._draws:
             twin = self._trainer.twin()
-            with torch.random.fork_rng(devices=[]):
-                twin(episode)
+            rehearse(twin, episode)
             before = self._trainer.rng.get_state()
             self._draws[phase] = not torch.equal(twin.rng.get_state(), before)
-        for seed in range(1, DRAWS if self._draws[phase] else 1):
+        if not self._draws[phase]:
+            yield self._trainer
+            return
+        for seed in range(DRAWS):
             twin = self._trainer.twin()
             twin.rng.manual_seed(seed)
             yield twin

@@ -3,6 +3,8 @@
 A constructor that takes `**shared` passes them on to its base class, whose options are then also
 its own. Options are read in two ways: from the class, with types and values, and from the source,
 without importing it.
+
+To change the default of an inherited option a class declares it anew, as `sg` does with its scale.
 """
 
 from __future__ import annotations

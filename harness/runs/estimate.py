@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 
 from harness.registry import Registry
@@ -33,10 +34,10 @@ def estimate(specs: Sequence[RunSpec], registry: Registry) -> list[tuple[RunSpec
 
 
 def _per_timestep(spec: RunSpec, registry: Registry) -> tuple[float, float]:
-    run = Run(spec, registry)
-    supply = run.episodes()
-    episode = next(supply)
-    flops = run.costs.of(episode).flops / episode.length
-    run.learn(episode)
-    lap = run.lap(supply, timesteps=1, seconds=SECONDS)
-    return lap.seconds / lap.timesteps, flops
+    with closing(Run(spec, registry)) as run:
+        supply = run.episodes()
+        episode = next(supply)
+        flops = run.costs.of(episode).flops / episode.length
+        run.learn(episode)
+        lap = run.lap(supply, timesteps=1, seconds=SECONDS)
+        return lap.seconds / lap.timesteps, flops

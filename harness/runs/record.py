@@ -25,7 +25,7 @@ CHECKPOINT_SECONDS, PROGRESS_SECONDS = 5.0, 0.5
 """Between two checkpoints, and two progress reports: by the clock, after any episode."""
 
 SAVING_SHARE = 0.01
-"""Share of the time that saving may take; a large model is saved less often."""
+"""Share of a run's time that saving may take; a large model is saved less often."""
 
 R = TypeVar("R")
 

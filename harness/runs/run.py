@@ -198,7 +198,7 @@ class Run:
 
     def engines(self) -> Row:
         """Which engine made the updates, and how long its preparation took."""
-        names = sorted({*self.before["engines"], self.engine.name})
+        names = sorted({*self.before["engines"], *self.engine.name.split("+")})
         seconds = self.before["seconds"] + self.engine.seconds
         return {"engine": "+".join(names), "engine_seconds": round(seconds, 3)}
 
