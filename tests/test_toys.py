@@ -182,7 +182,11 @@ def test_a_method_that_draws_its_windows_is_not_compiled_of_itself() -> None:
 
 def test_what_is_built_to_be_checked_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     closed: list[Trainer] = []
-    monkeypatch.setattr(Trainer, "close", closed.append)
+
+    def close(self: Trainer) -> None:
+        closed.append(self)
+
+    monkeypatch.setattr(Trainer, "close", close)
     check([spec_of("wandering(T=3)"), spec_of("tbptt(T=3)")], REGISTRY)
     assert len(closed) == 2
 
