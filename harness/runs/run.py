@@ -234,7 +234,7 @@ class Run:
             optimiser.load_state_dict(saved)
         self.task.load_state_dict(state["task"])
         self.rng.set_state(state["rng"])
-        engines = state.get("engines", {"engine": "eager", "engine_seconds": 0.0})
+        engines = state["engines"]
         self.before = {
             "engines": engines["engine"].split("+"), "seconds": engines["engine_seconds"],
         }  # fmt: skip
@@ -242,4 +242,4 @@ class Run:
         self.done, self.costs.peaks = state["done"], state["peaks"]
         self.probes, self.best = state["probes"], state["best"]
         self.best_weights = {k: v.to(self.device) for k, v in state["best_weights"].items()}
-        self._recent = list(state.get("recent", []))
+        self._recent = list(state["recent"])
