@@ -126,8 +126,13 @@ class Layer(Stage):
         return out, torch.cat(leaving, -1).squeeze(0)
 
     @abstractmethod
-    def cell(self, driven: Tensor, state: Tensor) -> Tensor:
-        """Return the state one timestep on, from driven(x_t) and the state (..., d_state)."""
+    def cell(self, driven: Tensor, recurred: Tensor, state: Tensor) -> Tensor:
+        """Return the state (..., d_state) one timestep on.
+
+        From driven(x_t), recurred(h_{t-1}) and the state that enters, h_{t-1} being its output.
+        Unit by unit: a unit of the new state depends on the same unit of all three alone, so that
+        what ties units together is in U, and in U only.
+        """
 
     def driven(self, x: Tensor) -> Tensor:
         """W x + b_x, for any number of timesteps at once: (..., gates × d_out)."""
@@ -139,6 +144,10 @@ class Layer(Stage):
         _, U, _, b_h = self.weights()
         return F.linear(h, U, b_h)
 
+    def next(self, driven: Tensor, state: Tensor) -> Tensor:
+        """The state (..., d_state) one timestep on, from driven(x_t) and the state that enters."""
+        return self.cell(driven, self.recurred(self.output(state)), state)
+
     def output(self, state: Tensor) -> Tensor:
         """What the layer above reads of a state: (..., d_out)."""
         return state if self.carries == 1 else state[..., : self.d_out]
@@ -147,6 +156,11 @@ class Layer(Stage):
         """W, U, b_x and b_h, as torch's kernel names and orders them: ih, hh, ih, hh."""
         W, U, b_x, b_h = self.core.all_weights[0]
         return W, U, b_x, b_h
+
+    def pairs(self) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
+        """(W, b_x), by which inputs enter, and (U, b_h), by which its own output does."""
+        W, U, b_x, b_h = self.weights()
+        return (W, b_x), (U, b_h)
 
 
 class Recurrent(Model):
@@ -186,7 +200,7 @@ class Recurrent(Model):
             x = (x_t.unsqueeze(-1) == torch.arange(self.d_in, device=x_t.device)).to(state.dtype)
         *entering, _ = self.split(state)
         for layer, part in zip(cast(list[Layer], self.layers), entering, strict=True):
-            leaving.append(layer.cell(layer.driven(x), part))
+            leaving.append(layer.next(layer.driven(x), part))
             x = layer.output(leaving[-1])
         return self.join(leaving)
 

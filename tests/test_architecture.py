@@ -16,15 +16,26 @@ LONGEST = 250
 """Lines; a module that passes it is asked whether it is still one noun."""
 
 TOP_SHELF = (
-    "__init__", "__main__", "check", "claim", "episode", "figure", "model", "optimiser",
-    "registry", "score", "spec", "statistics", "store", "suite", "synthesiser", "task", "trainer",
+    "__init__", "__main__", "check", "claim", "episode", "figure", "influence", "model",
+    "optimiser", "registry", "score", "spec", "statistics", "store", "suite", "synthesiser",
+    "task", "trainer",
 )  # fmt: skip
 """What a plug-in imports, and the two files that every package has."""
 
 FLOORS = (
     ("__init__", "compat", "names", "check", "episode", "score", "statistics"),
     ("model", "task", "optimiser", "spec", "registry"),
-    ("records", "trainer", "store", "suite", "models", "optimisers", "synthesiser", "tasks"),
+    (
+        "records",
+        "trainer",
+        "store",
+        "suite",
+        "models",
+        "optimisers",
+        "influence",
+        "synthesiser",
+        "tasks",
+    ),
     ("measure", "trainers", "figure", "claim", "suites"),
     ("engines", "analysis"),
     ("runs", "report", "claims", "plots"),

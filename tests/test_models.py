@@ -128,8 +128,8 @@ def test_a_window_in_plain_operations_is_the_fused_kernels_own(text: str) -> Non
 
 def test_a_layer_of_ones_own_is_unrolled_by_its_own_cell() -> None:
     class Leaky(LstmLayer):
-        def cell(self, driven: Tensor, state: Tensor) -> Tensor:
-            return 0.5 * super().cell(driven, state)
+        def cell(self, driven: Tensor, recurred: Tensor, state: Tensor) -> Tensor:
+            return 0.5 * super().cell(driven, recurred, state)
 
         forward = by_the_cell  # type: ignore[assignment]
 
@@ -236,7 +236,7 @@ def test_a_layers_equations_stand_in_its_cell_alone() -> None:
     x, state = drawn(model)
     h = state
     for driven in layer.driven(x):
-        h = layer.cell(driven, h)
+        h = layer.next(driven, h)
     torch.testing.assert_close(layer(x, state)[1], h)
 
 

@@ -36,7 +36,7 @@ def by_the_cell(layer: Layer, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]
     """The cell's own equations, with one input product for all timesteps."""
     out = []
     for driven in layer.driven(x):
-        state = layer.cell(driven, state)
+        state = layer.next(driven, state)
         out.append(layer.output(state))
     # as in the kernel, the state that leaves is not an output: its gradient is that from beyond
     return torch.stack(out), state.clone()

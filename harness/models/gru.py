@@ -19,9 +19,9 @@ class GruLayer(Layer):
     def __init__(self, d_in: int, hidden: int) -> None:
         super().__init__(nn.GRU(d_in, hidden), carries=1)
 
-    def cell(self, driven: Tensor, state: Tensor) -> Tensor:
+    def cell(self, driven: Tensor, recurred: Tensor, state: Tensor) -> Tensor:
         r_x, z_x, n_x = driven.chunk(3, -1)
-        r_h, z_h, n_h = self.recurred(state).chunk(3, -1)
+        r_h, z_h, n_h = recurred.chunk(3, -1)
         z = (z_x + z_h).sigmoid()
         n = (n_x + (r_x + r_h).sigmoid() * n_h).tanh()
         return n + z * (state - n)

@@ -20,9 +20,9 @@ class LstmLayer(Layer):
     def __init__(self, d_in: int, hidden: int) -> None:
         super().__init__(nn.LSTM(d_in, hidden), carries=2)
 
-    def cell(self, driven: Tensor, state: Tensor) -> Tensor:
-        h, c = state.chunk(2, -1)
-        i, f, g, o = (driven + self.recurred(h)).chunk(4, -1)
+    def cell(self, driven: Tensor, recurred: Tensor, state: Tensor) -> Tensor:
+        _, c = state.chunk(2, -1)
+        i, f, g, o = (driven + recurred).chunk(4, -1)
         c = f.sigmoid() * c + i.sigmoid() * g.tanh()
         h = o.sigmoid() * c.tanh()
         return torch.cat([h, c], -1)

@@ -16,8 +16,8 @@ class RnnLayer(Layer):
     def __init__(self, d_in: int, hidden: int) -> None:
         super().__init__(nn.RNN(d_in, hidden), carries=1)
 
-    def cell(self, driven: Tensor, state: Tensor) -> Tensor:
-        return (driven + self.recurred(state)).tanh()
+    def cell(self, driven: Tensor, recurred: Tensor, state: Tensor) -> Tensor:
+        return (driven + recurred).tanh()
 
 
 class Rnn(Recurrent):

@@ -1,0 +1,219 @@
+"""Methods that look back: how a state depends on the weights that led to it, kept as a trace."""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+from torch import Tensor
+
+from harness.check import at_least
+from harness.episode import Episode
+from harness.model import Layer, Model, Recurrent
+from harness.task import Task
+from harness.trainer import Loss, Trainer
+
+LARGEST = 4e9
+"""Bytes; a trace that would hold more is refused."""
+
+
+class ForwardTrainer(Trainer):
+    """Learning online: a trace P_t ≈ ds_t/dθ, moved on with the state, instead of a backward pass.
+
+    s_t is the state after timestep t, L_t its loss, θ the recurrent weights; P_t is per sequence.
+    The read-out needs no trace: its gradient is that of the timestep alone.
+
+        dL/dθ ≈ Σ_t ∂L_t/∂s_t P_t                                                        (1)
+
+    A trace stays from window to window, in `memory`, and is zero where a fresh episode starts.
+
+    T: timesteps per update; the weights are held within them
+    """
+
+    T: int
+    model: Recurrent
+
+    def __init__(self, model: Model, loss: Loss, *, T: int = 1) -> None:
+        super().__init__(model, loss)
+        at_least(1, T=T)
+        self.T = T
+
+    @classmethod
+    def suits(cls, model: Model, task: Task) -> str:
+        return "" if isinstance(model, Recurrent) else "it traces a recurrent state; there is none"
+
+    def gradients(self, episode: Episode) -> Iterator[Tensor]:
+        for window in self.windows(episode):
+            if window.fresh:
+                self.memory = {name: torch.zeros_like(P) for name, P in self.memory.items()}
+            with torch.no_grad():
+                loss = self.learn(window)
+            yield loss
+
+    @abstractmethod
+    def learn(self, window: Episode) -> Tensor:
+        """Fill the gradients over a window, (1), and move the trace on; return its loss.
+
+        Called without autograd.
+        """
+
+    def run(self, window: Episode, state: Tensor) -> Tensor:
+        """Run the model over a window: the states (T + 1, B, d_state), the one that enters first.
+
+        The last is what the next boundary carries over.
+        """
+        states = [state.detach()]
+        for x_t in window.x:
+            states.append(self.model.step(x_t, states[-1]))
+        self.carried = states[-1]
+        return torch.stack(states)
+
+    @torch.enable_grad()
+    def read(self, window: Episode, states: Tensor) -> tuple[Tensor, Tensor]:
+        """Fill the read-out's gradients; return the loss and ∂L/∂s_t, (T, B, d_state).
+
+        L is the batch's mean loss, so that gradients add up over B.
+        """
+        states = states.detach().requires_grad_()
+        loss = self.loss(self.model.read(states), window)
+        loss.backward()
+        assert states.grad is not None
+        return loss.detach(), states.grad
+
+    def recurrent_weights(self) -> dict[str, Tensor]:
+        """θ, by the names that step() takes them by."""
+        return {f"layers.{name}": p for name, p in self.model.layers.named_parameters()}
+
+    def hold(self, **shapes: tuple[int, ...]) -> None:
+        """Make `memory` of zeros; ValueError, with its size, where it is over LARGEST."""
+        weight = next(iter(self.recurrent_weights().values()))
+        size = sum(map(math.prod, shapes.values())) * weight.element_size()
+        if size > LARGEST:
+            raise ValueError(
+                f"its trace would hold {size / 1e9:,.1f} GB, and more than {LARGEST / 1e9:g} GB is "
+                "refused: take a smaller model or batch"
+            )
+        self.memory = {name: weight.detach().new_zeros(shape) for name, shape in shapes.items()}
+
+    def fill(self, gradient: Tensor) -> None:
+        """Add a gradient of θ, flat and in the order of recurrent_weights()."""
+        weights = self.recurrent_weights().values()
+        found = gradient.split([weight.numel() for weight in weights])
+        for weight, own in zip(weights, found, strict=True):
+            add(weight, own.view_as(weight))
+
+
+class UnitTrace(ForwardTrainer):
+    """What methods with SnAp-1's trace share: of each weight, what it did to the unit it feeds.
+
+    A unit's state has S parts (an LSTM's: h and c) and G gates. With z_t = [x_t, 1] for W and
+    [h_{t-1}, 1] for U, D_t = ∂s_t/∂s_{t-1}, S × S, and I_t = ∂s_t/∂(W x_t + b_x) or
+    ∂s_t/∂(U h_{t-1} + b_h), S × G, each of one unit by itself:
+
+        P_t = D_t P_{t-1} + I_t z_tᵀ                                                     (2)
+        P_{k+T} = D_{k+T} … D_{k+1} P_k + Σ_t D_{k+T} … D_{t+1} I_t z_tᵀ                 (3)
+
+    Within a window the weights are held, so (3) moves a trace T timesteps on in one pass over it.
+
+    memory: P of [W, b_x] and of [U, b_h], each (H, B, S, G (d + 1)); units first, so that what is
+            summed for a unit is a matrix product of that unit
+    """
+
+    @classmethod
+    def suits(cls, model: Model, task: Task) -> str:
+        if isinstance(model, Recurrent) and len(model.layers) > 1:
+            return f"it traces one recurrent layer; the model has {len(model.layers)}"
+        return super().suits(model, task)
+
+    @property
+    def layer(self) -> Layer:
+        """The recurrent layer."""
+        return cast(Layer, self.model.layers[0])
+
+    def begin(self, batch: int) -> None:
+        W, U, _, _ = self.layer.weights()
+        H, S = self.layer.d_out, self.layer.carries
+        widths = (len(weight) // H * (weight.shape[1] + 1) for weight in (W, U))
+        self.hold(**{name: (H, batch, S, width) for name, width in zip("WU", widths, strict=True)})
+
+    def spend(self, error: Tensor) -> None:
+        """Add ∂L/∂s_k P_k to the gradients of the layer's weights; error: (B, d_state)."""
+        H, S = self.layer.d_out, self.layer.carries
+        error = error.unflatten(-1, (S, H)).permute(2, 0, 1).reshape(H, 1, -1)
+        for pair, P in zip(self.layer.pairs(), self.memory.values(), strict=True):
+            found = (error @ P.flatten(1, 2)).view(H, -1, pair[0].shape[1] + 1)  # (H, G, d + 1)
+            add_pair(pair, found.transpose(0, 1).flatten(0, 1))
+
+    def advance(self, local: Local, D: Tensor) -> None:
+        """Move the trace over a window, (3); D: (T, B, S, S, H)."""
+        R = torch.eye(self.layer.carries, dtype=D.dtype, device=D.device)[..., None]
+        back = []  # D_{k+T} … D_{t+1}, (B, S, S, H), from the last timestep to the first
+        for D_t in D.flip(0):
+            back.append(R.expand_as(D_t))
+            R = (back[-1].unsqueeze(3) * D_t.unsqueeze(1)).sum(2)
+        later = torch.stack(back[::-1])
+        traces = zip(self.memory.items(), local.by_drive, local.columns, strict=True)
+        for (name, P), by, z in traces:
+            H, B, S, width = P.shape
+            into = (later.unsqueeze(4) * by.unsqueeze(2)).sum(3)  # (T, B, S, G, H)
+            into = into.permute(4, 1, 2, 3, 0).reshape(H * B, -1, len(D))  # (H B, S G, T)
+            new = into @ z.transpose(0, 1).expand(H, -1, -1, -1).flatten(0, 1)  # (H B, S G, d + 1)
+            aged = R.permute(3, 0, 1, 2).reshape(H * B, S, S)
+            moved = torch.baddbmm(new.view(H * B, S, width), aged, P.flatten(0, 1))
+            self.memory[name] = moved.view_as(P)
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    """A layer at T timesteps, unit by unit: S parts of its state, G gates, H units.
+
+    by_drive: ∂s_t/∂(W x_t + b_x) and ∂s_t/∂(U h_{t-1} + b_h), each (T, B, S, G, H)
+    by_state: ∂s_t/∂s_{t-1} with U h_{t-1} held, (T, B, S, S, H): of, then with respect to
+    columns:  [x_t, 1] and [h_{t-1}, 1], each (T, B, d + 1)
+    """
+
+    by_drive: tuple[Tensor, Tensor]
+    by_state: Tensor
+    columns: tuple[Tensor, Tensor]
+
+    @classmethod
+    @torch.enable_grad()
+    def of(cls, layer: Layer, x: Tensor, states: Tensor) -> Local:
+        """From inputs x (T, B, d_in) and the states (T, B, d_state) that enter."""
+        h = layer.output(states)
+        given = [layer.driven(x), layer.recurred(h), states]
+        given = [each.detach().requires_grad_() for each in given]
+        parts = layer.cell(*given).chunk(layer.carries, -1)
+        # a cell works unit by unit, so the gradient of a sum over units is each one's derivative
+        rows = [
+            torch.autograd.grad(part.sum(), given, retain_graph=True, materialize_grads=True)
+            for part in parts
+        ]
+        by_x, by_h, by_state = (
+            torch.stack(column, 2).unflatten(-1, (-1, layer.d_out))
+            for column in zip(*rows, strict=True)
+        )
+        one = x.new_ones(*x.shape[:-1], 1)
+        return cls((by_x, by_h), by_state, (torch.cat([x, one], -1), torch.cat([h, one], -1)))
+
+    def through_h(self, layer: Layer) -> Tensor:
+        """∂s_t/∂s_{t-1}, U's diagonal included, (T, B, S, S, H)."""
+        _, U, _, _ = layer.weights()
+        diagonal = U.detach().unflatten(0, (-1, layer.d_out)).diagonal(dim1=1, dim2=2)  # (G, H)
+        by_h = (self.by_drive[1] * diagonal).sum(3, keepdim=True)  # h is the first part
+        return torch.cat([self.by_state[:, :, :, :1] + by_h, self.by_state[:, :, :, 1:]], 3)
+
+
+def add(weight: Tensor, gradient: Tensor) -> None:
+    """Add to a weight's gradient."""
+    weight.grad = gradient.clone() if weight.grad is None else weight.grad + gradient
+
+
+def add_pair(pair: tuple[Tensor, Tensor], gradient: Tensor) -> None:
+    """Add to the gradients of a matrix and its bias what is given for both, (G H, d + 1)."""
+    for weight, found in zip(pair, (gradient[:, :-1], gradient[:, -1]), strict=True):
+        add(weight, found)

@@ -1,0 +1,54 @@
+"""Exact inside the window, a trace behind it: truncation plus SnAp-1.
+
+h_k enters window k, whose loss is L_k. P_k ≈ dh_k/dθ is SnAp-1's trace (Menick et al., 2021): of
+each weight, what it did to the unit that it feeds, in all the timesteps before the window.
+
+    dL/dθ ≈ Σ_k ∂L_k/∂θ + ∂L_k/∂h_k P_k                                              (1)
+    P_{k+1} = D P_k + Σ_t …, SnAp-1 over the window's timesteps (harness/influence.py) (2)
+
+Both factors on the left come out of one backward pass over the window. The first term of (1) is
+truncated backpropagation; the second stands where it puts zero. With an exact P, (1) is
+Schmidhuber's (1992) hybrid of real-time recurrent learning and backpropagation: the full gradient.
+Inside the window nothing is left out; what is behind it has passed through the whole Jacobian of the window,
+T timesteps deep, before it meets the trace. So T = 1 is not SnAp-1.
+
+Memory: the activations of one window, O(T), and the trace, B S |θ|.
+
+A trace and a synthetic gradient are estimates of the same terms, pairs of a weight before a cut and
+a loss after it, from either side. Their sum would count them twice.
+
+Differences from SnAp-1: ∂L_k/∂h_k is exact, not its diagonal. As there, weights move while the
+trace ages.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from harness.episode import Episode
+from harness.influence import Local, UnitTrace
+from harness.model import Model
+from harness.trainer import Loss
+
+
+class Behind(UnitTrace):
+    """Truncated backpropagation + SnAp-1's trace of what was before the window.
+
+    T: unroll length, in timesteps
+    """
+
+    def __init__(self, model: Model, loss: Loss, *, T: int = 4) -> None:
+        super().__init__(model, loss, T=T)
+
+    def learn(self, window: Episode) -> Tensor:
+        h_0 = self.boundary(window).requires_grad_()
+        with torch.enable_grad():
+            loss, _ = self.unroll(window, h_0)
+            loss.backward()  # (1), its first term
+        assert h_0.grad is not None
+        self.spend(h_0.grad)  # (1), its second
+        entering = self.run(window, h_0)[:-1]
+        local = Local.of(self.layer, self.model.encoded(window.x), entering)
+        self.advance(local, local.through_h(self.layer))  # (2)
+        return loss.detach()
