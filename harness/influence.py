@@ -91,13 +91,7 @@ class ForwardTrainer(Trainer):
     def hold(self, **shapes: tuple[int, ...]) -> None:
         """Make `memory` of zeros; ValueError, with its size, where it is over LARGEST."""
         weight = next(iter(self.recurrent_weights().values()))
-        size = sum(map(math.prod, shapes.values())) * weight.element_size()
-        if size > LARGEST:
-            raise ValueError(
-                f"its trace would hold {size / 1e9:,.1f} GB, and more than {LARGEST / 1e9:g} GB is "
-                "refused: take a smaller model or batch"
-            )
-        self.memory = {name: weight.detach().new_zeros(shape) for name, shape in shapes.items()}
+        self.memory = blank(weight, **shapes)
 
     def fill(self, gradient: Tensor) -> None:
         """Add a gradient of θ, flat and in the order of recurrent_weights()."""
@@ -206,6 +200,17 @@ class Local:
         diagonal = U.detach().unflatten(0, (-1, layer.d_out)).diagonal(dim1=1, dim2=2)  # (G, H)
         by_h = (self.by_drive[1] * diagonal).sum(3, keepdim=True)  # h is the first part
         return torch.cat([self.by_state[:, :, :, :1] + by_h, self.by_state[:, :, :, 1:]], 3)
+
+
+def blank(like: Tensor, **shapes: tuple[int, ...]) -> dict[str, Tensor]:
+    """Traces of zeros, by name; ValueError, with their size, where they are over LARGEST."""
+    size = sum(map(math.prod, shapes.values())) * like.element_size()
+    if size > LARGEST:
+        raise ValueError(
+            f"its trace would hold {size / 1e9:,.1f} GB, and more than {LARGEST / 1e9:g} GB is "
+            "refused: take a smaller model or batch"
+        )
+    return {name: like.detach().new_zeros(shape) for name, shape in shapes.items()}
 
 
 def add(weight: Tensor, gradient: Tensor) -> None:
