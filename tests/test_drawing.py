@@ -10,6 +10,7 @@ import io
 import itertools
 import math
 from collections.abc import Iterable, Iterator
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -147,22 +148,18 @@ def test_artbps_windows_have_t_timesteps_on_average_and_a_long_tail() -> None:
         assert abs((lengths > n).double().mean().item() - share) < 5 * spread
 
 
-def test_artbp_varies_less_the_longer_its_windows_and_the_heavier_their_tail(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_artbp_varies_less_the_longer_its_windows(monkeypatch: pytest.MonkeyPatch) -> None:
     """Exact, over all cuts of one episode: in shares of the full gradient's square."""
-    model, episode = make_model("lstm(hidden=4)"), random_episode(8, dtype=F64)
-    full = over(make_trainer("bptt", model), episode)
-    spread = {}
-    for T, alpha in ((2, 4.0), (4, 4.0), (8, 4.0), (4, 2.5), (4, 8.0)):
-        found = by_cuts(f"artbp(T={T}, alpha={alpha})", model, episode, monkeypatch)
+    model, episode = make_model("lstm(hidden=4)"), random_episode(6, dtype=F64)
+    full, spread = over(make_trainer("bptt", model), episode), []
+    for T in (2, 6):
+        found = by_cuts(f"artbp(T={T})", model, episode, monkeypatch)
         squares = [
-            likelihood(list(ends), T, alpha) * (each - full).square().sum()
+            likelihood(list(ends), T, 4.0) * (each - full).square().sum()
             for ends, each in found.items()
         ]
-        spread[T, alpha] = (sum(squares) / full.square().sum()).item()
-    assert spread[2, 4.0] > spread[4, 4.0] > spread[8, 4.0]
-    assert spread[4, 8.0] > spread[4, 4.0] > spread[4, 2.5]
+        spread.append((sum(squares) / full.square().sum()).item())
+    assert 0 < spread[1] < 0.5 * spread[0]
 
 
 # ---------------------------------------------------------------- uoro and kf_rtrl
@@ -222,20 +219,24 @@ def test_a_trace_of_rank_one_is_rtrl_on_average_over_all_signs(
     assert spread > 1e-6 * exact.square().sum().item(), "it draws nothing"
 
 
-def test_factors_of_one_size_have_the_least_variance(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("method", "module"), [("uoro", uoro), ("kf_rtrl", kf_rtrl)])
+def test_factors_of_one_size_have_less_variance(
+    method: str, module: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """(4) of both methods: other factors leave the mean alone, and no more than that."""
     model, episode = make_model("rnn(hidden=2)"), random_episode(3, 1, dtype=F64)
-    exact = over(begun("rtrl", model, 1), episode)
-    for method, module in (("uoro", uoro), ("kf_rtrl", kf_rtrl)):
-        spread = []
-        for factor in (1.0, 4.0):
-            monkeypatch.setattr(
-                module, "balance", lambda *pair, factor=factor: factor * _signs.balance(*pair)
-            )
-            found = by_signs(method, model, episode, 6, monkeypatch)
-            torch.testing.assert_close(found.mean(0), exact, rtol=1e-11, atol=1e-13)
-            spread.append((found - exact).square().sum(1).mean().item())
-        assert spread[0] < 0.7 * spread[1], method
+    exact, spread = over(begun("rtrl", model, 1), episode), []
+    for off in (1.0, 4.0):
+        factors = itertools.cycle([off, 1 / off])  # both by the same would cancel
+
+        def balance(large: Tensor, small: Tensor, factors: Iterator[float] = factors) -> Tensor:
+            return next(factors) * _signs.balance(large, small)
+
+        monkeypatch.setattr(module, "balance", balance)
+        found = by_signs(method, model, episode, 6, monkeypatch)
+        torch.testing.assert_close(found.mean(0), exact, rtol=1e-11, atol=1e-13)
+        spread.append((found - exact).square().sum(1).mean().item())
+    assert spread[0] < 0.5 * spread[1]
 
 
 def test_signs_are_fair_and_the_methods_own() -> None:
@@ -287,8 +288,8 @@ def heard(
                 else torch.autograd.grad(boundaries[-1], boundary, delta, retain_graph=True)
             )
             said = (sent * M(boundary.detach())).sum()
-            for each, own in zip(total, torch.autograd.grad(said, weights), strict=True):
-                each -= 2 / B * (discount * lam) ** age * own
+            for own, share in zip(total, torch.autograd.grad(said, weights), strict=True):
+                own.sub_(2 / B * (discount * lam) ** age * share)
         yield total
         boundaries.append(h_next)
 
@@ -375,8 +376,6 @@ ALL = [
 @pytest.mark.parametrize(("text", "model_name"), ALL)
 def test_losses_add_up_and_a_fresh_episode_forgets(text: str, model_name: str) -> None:
     model, episode = make_model(model_name), random_episode(8, dtype=F64)
-    outputs, _ = model(episode.x, model.initial_state(3))
-    loss = squared_error(outputs, episode).detach()
     new, old = begun(text, model, 3), begun(text, model, 3)
     excite(old)
     new.load_state_dict(old.state_dict())
@@ -397,14 +396,14 @@ def test_losses_add_up_and_a_fresh_episode_forgets(text: str, model_name: str) -
 @pytest.mark.parametrize(("text", "model_name"), ALL)
 def test_a_stopped_run_goes_on_bit_for_bit(text: str, model_name: str, registry: Registry) -> None:
     spec = RunSpec(task="plain_copy(bits=2)", trainer=text, model=model_name, batch=3,
-                   timesteps=80, probe=30)  # fmt: skip
+                   timesteps=48, probe=20)  # fmt: skip
 
     def told(rows: Iterable[tuple[str, dict[str, object]]]) -> list[dict[str, object]]:
         return [{k: v for k, v in row.items() if k != "seconds"} for _, row in rows]
 
     straight = Run(spec, registry, "eager")
     rows, episodes = straight.train(), 0
-    while episodes < 6:
+    while episodes < 3:
         episodes += next(rows)[0] == "episode"
     file = io.BytesIO()
     torch.save(straight.state_dict(), file)
@@ -445,12 +444,9 @@ def test_bad_options_are_refused_in_a_line(text: str, said: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "model_name", "size"),
-    [("uoro", "lstm", "GB"), ("kf_rtrl", "rnn", "GB"), ("bp_lambda", "lstm", "GB")],
+    ("text", "model_name"), [("uoro", "lstm"), ("kf_rtrl", "rnn"), ("bp_lambda", "lstm")]
 )
-def test_a_trace_that_is_too_large_is_refused_in_a_line(
-    text: str, model_name: str, size: str
-) -> None:
+def test_a_trace_that_is_too_large_is_refused_in_a_line(text: str, model_name: str) -> None:
     trainer = make_trainer(text, make_model(model_name))
     with pytest.raises(ValueError, match=r"would hold [\d,.]+ GB, .* take a smaller") as refusal:
         trainer.begin(10**7)

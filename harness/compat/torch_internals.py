@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeVar
+from unittest import mock
 
 import torch
 from torch import Tensor
@@ -34,6 +36,30 @@ def allocations(profile: torch.profiler.profile) -> Iterator[int]:
     for event in recorded.kineto_results.events():
         if event.name() == "[memory]":
             yield event.nbytes()
+
+
+@contextmanager
+def transforms_unhooked() -> Iterator[None]:
+    """Inside, torch.func works under hooks for saved tensors, which do not hear of what it saves.
+
+    By itself it refuses to.
+    """
+    hooks = torch._C._autograd
+
+    @contextmanager
+    def disabled(message: str) -> Iterator[None]:
+        outer = hooks._saved_tensors_hooks_get_disabled_error_message()
+        hooks._saved_tensors_hooks_disable(message, fail_if_non_empty=False)
+        try:
+            yield
+        finally:
+            if outer is None:
+                hooks._saved_tensors_hooks_enable()
+            else:
+                hooks._saved_tensors_hooks_disable(outer, fail_if_non_empty=False)
+
+    with mock.patch("torch.autograd.graph.disable_saved_tensors_hooks", disabled):
+        yield
 
 
 def base(tensor: Tensor) -> Tensor | None:

@@ -60,7 +60,7 @@ class Cost:
 def gauge(trainer: Trainer, episode: Episode) -> Cost:
     """Measure what `episode` costs `trainer`, on a copy: nothing is timed, no weight is changed."""
     held, twin = HeldForBackward(), trainer.twin()
-    with held, flop_counter() as counter:
+    with held, torch_internals.transforms_unhooked(), flop_counter() as counter:
         rehearse(twin, episode)
     return Cost(counter.get_total_flops(), held.peak_bytes)
 
@@ -119,7 +119,8 @@ def rehearse(twin: Trainer, episode: Episode) -> None:
 class HeldForBackward(saved_tensors_hooks):
     """The bytes that autograd holds for the backward pass, and their peak.
 
-    The saved views are counted, not their storages; weights, which exist anyway, are not.
+    The saved views are counted, not their storages; weights, which exist anyway, are not, nor is
+    what torch.func saves for derivatives of its own, which are done before it returns.
     """
 
     def __init__(self) -> None:

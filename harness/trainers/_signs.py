@@ -15,8 +15,8 @@ EPSILON = 1e-7
 
 def signs(shape: tuple[int, ...], rng: torch.Generator, like: Tensor) -> Tensor:
     """Draw 1 and -1, each as likely, with the dtype of a tensor and on its device."""
-    drawn: Tensor = 2 * torch.randint(2, shape, generator=rng) - 1
-    return drawn.to(like)
+    drawn: Tensor = 2 * torch.randint(2, shape, generator=rng).to(like) - 1
+    return drawn
 
 
 def balance(large: Tensor, small: Tensor) -> Tensor:

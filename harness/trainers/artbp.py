@@ -13,8 +13,10 @@ that it does. By (1) windows have T timesteps on average, and one of more than n
 as n^(1 - α). One update per window. Memory: the activations of the longest window drawn, which no
 T limits, only the episode.
 
-It pays in variance. A loss n timesteps into a window counts 1 / P(window of n or more) times, so
-that its square grows as n^(α - 1). A smaller α draws long windows more often, and so has less.
+It pays in variance. A loss n timesteps into a window counts 1 / P(window of n or more) times, and
+its square with it. In an LSTM of 4 units, as initialised, over 8 timesteps, variance is 2 to 12 %
+of the full gradient's square at T = 2 and a seventh of that at T = 8. Where gradients fade within
+T, it grows as α falls: at one mean, more windows are then short.
 
 Differences from the paper: none in (1) to (3); α is 4 by default. The end of an episode is a cut
 that nothing crosses, and is not compensated: on fresh episodes the mean is full backpropagation, on
