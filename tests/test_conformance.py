@@ -60,10 +60,14 @@ def test_every_trainer_learns_something_on_every_task_with_every_model(
 def test_every_trainer_solves_a_level_under_both_protocols(
     trainer: str, task: str, protocol: str, registry: Registry
 ) -> None:
-    spec = RunSpec(
-        task=f"{task}(bits=1, protocol={protocol!r})", trainer=trainer, model="lstm(hidden=16)",
-        batch=16, lr=2e-2, timesteps=2000,
-    )  # fmt: skip
+    specs = [
+        RunSpec(
+            task=f"{task}(bits=1, protocol={protocol!r})", trainer=trainer, model=model,
+            batch=16, lr=2e-2, timesteps=2000,
+        )
+        for model in ("lstm(hidden=16)", "rnn(hidden=16)")
+    ]  # fmt: skip
+    (spec, *_), _ = suiting(specs, registry)
     curve = (row for kind, row in Run(spec, registry).train() if kind == "curve")
     assert any(row["level_n"] for row in curve)  # the first level ends it
 

@@ -15,11 +15,11 @@ EPSILON = 1e-7
 
 def signs(shape: tuple[int, ...], rng: torch.Generator, like: Tensor) -> Tensor:
     """Draw 1 and -1, each as likely, with the dtype of a tensor and on its device."""
-    drawn: Tensor = 2 * torch.randint(2, shape, generator=rng).to(like) - 1
-    return drawn
+    return 2 * torch.randint(2, shape, generator=rng).to(like) - 1
 
 
 def balance(large: Tensor, small: Tensor) -> Tensor:
     """√(‖large‖ / ‖small‖) of each sequence, shaped to multiply `large`: (B, 1, ...)."""
-    above, below = (each.flatten(1).norm(dim=1) + EPSILON for each in (large, small))
-    return (above / below).sqrt().view(-1, *[1] * (large.dim() - 1))
+    above, below = (torch.linalg.vector_norm(each.flatten(1), dim=1) for each in (large, small))
+    ratio: Tensor = (above + EPSILON) / (below + EPSILON)
+    return ratio.sqrt().view(-1, *[1] * (large.dim() - 1))
