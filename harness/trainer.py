@@ -143,7 +143,8 @@ class Trainer(nn.Module, ABC):
         self.carried, self.seen = state["carried"], state.get("seen", 0)
         if self.carried is not None:
             self.carried = self.carried.to(device)
-        self.memory = {name: kept.to(device) for name, kept in state.get("memory", {}).items()}
+        kept = state.get("memory", {})  # copied, as weights are: an engine writes into it
+        self.memory = {name: tensor.to(device, copy=True) for name, tensor in kept.items()}
         if "rng" in state:
             self.rng.set_state(state["rng"].cpu())
 

@@ -163,9 +163,19 @@ def make_model(name: str = "lstm(hidden=5)") -> Model:
     return model.double()
 
 
-def make_trainer(text: str, model: Model) -> Trainer:
+def a_model_for(text: str, *others: str) -> Model:
+    """The first that suits a trainer: of `others`, an LSTM and a plain recurrent network."""
+    cls, task = REGISTRY.load("trainer", text), REGISTRY.make("task", "plain_copy")
+    models = (make_model(name) for name in (*others, "lstm(hidden=5)", "rnn(hidden=5)"))
+    return next(model for model in models if not cls.suits(model, task))
+
+
+def make_trainer(text: str, model: Model, batch: int = 3) -> Trainer:
+    """In float64, begun for as many sequences as random_episode() has."""
     trainer: Trainer = REGISTRY.make("trainer", text, model, squared_error)
-    return trainer.double()
+    trainer.double()
+    trainer.begin(batch)
+    return trainer
 
 
 def excite(module: nn.Module) -> None:

@@ -32,6 +32,8 @@ def with_t(name: str, T: int = 3) -> str:
 
 
 TRAINERS = [with_t(name) for name in REGISTRY.names("trainer")]
+TRACEABLE = [text for text in TRAINERS if not text.startswith(("uoro", "kf_rtrl"))]
+"""Without those that draw in every update: they are refused, see test_drawing."""
 
 
 @pytest.mark.parametrize("model", REGISTRY.names("model"))

@@ -42,12 +42,6 @@ F64 = torch.float64
 EXACT = {"rtol": 1e-12, "atol": 1e-14}
 
 
-def begun(text: str, model: Model, batch: int) -> Trainer:
-    trainer = make_trainer(text, model)
-    trainer.begin(batch)
-    return trainer
-
-
 def over(trainer: Trainer, *episodes: Episode) -> Tensor:
     """The gradient of the model summed over all updates, the weights held."""
     trainer.zero_grad()
@@ -87,7 +81,7 @@ def cut_at(trainer: Trainer, ends: list[int], monkeypatch: pytest.MonkeyPatch) -
 def by_cuts(
     text: str, model: Model, episode: Episode, monkeypatch: pytest.MonkeyPatch
 ) -> dict[tuple[int, ...], Tensor]:
-    trainer, found = begun(text, model, episode.batch), {}
+    trainer, found = make_trainer(text, model, episode.batch), {}
     for ends in patterns(episode.length):
         cut_at(trainer, ends, monkeypatch)
         found[tuple(ends)] = over(trainer, episode)
@@ -173,7 +167,7 @@ def by_signs(
     text: str, model: Model, episode: Episode, count: int, monkeypatch: pytest.MonkeyPatch
 ) -> Tensor:
     """The gradient for each way to draw `count` signs: (2^count, |θ|)."""
-    trainer, left = begun(text, model, episode.batch), [torch.empty(0, dtype=F64)]
+    trainer, left = make_trainer(text, model, episode.batch), [torch.empty(0, dtype=F64)]
 
     def given(shape: tuple[int, ...], rng: torch.Generator, like: Tensor) -> Tensor:
         taken, left[0] = left[0].split([math.prod(shape), len(left[0]) - math.prod(shape)])
@@ -208,7 +202,7 @@ def test_a_trace_of_rank_one_is_rtrl_on_average_over_all_signs(
 ) -> None:
     model, episode = make_model(model_name), random_episode(L, B, dtype=F64)
     found = by_signs(text, model, episode, count, monkeypatch)
-    exact = over(begun("rtrl", model, B), episode)
+    exact = over(make_trainer("rtrl", model, B), episode)
     torch.testing.assert_close(found.mean(0), exact, **EXACT)
     torch.testing.assert_close(exact, over(make_trainer("bptt", model), episode), **EXACT)
     spread = (found - exact).square().sum(1).mean().item()
@@ -221,7 +215,7 @@ def test_factors_of_one_size_have_less_variance(
 ) -> None:
     """(4) of both methods: other factors leave the mean alone, and no more than that."""
     model, episode = make_model("rnn(hidden=2)"), random_episode(3, 1, dtype=F64)
-    exact, spread = over(begun("rtrl", model, 1), episode), []
+    exact, spread = over(make_trainer("rtrl", model, 1), episode), []
     for off in (1.0, 4.0):
         factors = itertools.cycle([off, 1 / off])  # both by the same would cancel
 
@@ -301,7 +295,7 @@ def test_bp_lambda_sends_each_error_back_to_every_boundary(
     """In every window, and from one stretch of a stream to the next."""
     model = make_model(model_name)
     text = f"bp_lambda(T=2, lam={lam}, discount={discount}, scale=0.5{more})"
-    trainer: Any = begun(text, model, 3)
+    trainer: Any = make_trainer(text, model, 3)
     excite(trainer.synthesiser)
     whole = random_episode(9, fresh=True, dtype=F64)
     expected = list(heard(trainer, whole, model.initial_state(3), lam, discount))
@@ -319,7 +313,7 @@ def test_bp_lambda_sends_each_error_back_to_every_boundary(
 def test_bp_lambda_at_1_regresses_on_the_true_gradients(model_name: str, L: int, T: int) -> None:
     """The weights of M held over an episode, γ = 1: no prediction is left in the target."""
     model, episode = make_model(model_name), random_episode(L, dtype=F64)
-    trainer: Any = begun(f"bp_lambda(T={T}, lam=1.0, discount=1.0)", model, 3)
+    trainer: Any = make_trainer(f"bp_lambda(T={T}, lam=1.0, discount=1.0)", model, 3)
     excite(trainer.synthesiser)
     boundaries, loss = unrolled(model, episode, T, model.initial_state(3))
     true = torch.autograd.grad(loss, boundaries)
@@ -338,8 +332,8 @@ def test_bp_lambda_at_1_regresses_on_the_true_gradients(model_name: str, L: int,
 @pytest.mark.parametrize("final", [True, False])
 def test_bp_lambda_at_0_is_dni(model_name: str, shared: str, final: bool) -> None:
     model, episode = make_model(model_name), random_episode(7, final=final, dtype=F64)
-    ours: Any = begun(f"bp_lambda(T=3, lam=0.0{shared})", model, 3)
-    theirs: Any = begun(f"dni(T=3{shared})", model, 3)
+    ours: Any = make_trainer(f"bp_lambda(T=3, lam=0.0{shared})", model, 3)
+    theirs: Any = make_trainer(f"dni(T=3{shared})", model, 3)
     excite(ours.synthesiser)
     theirs.synthesiser.load_state_dict(ours.synthesiser.state_dict())
     found = []
@@ -352,8 +346,8 @@ def test_bp_lambda_at_0_is_dni(model_name: str, shared: str, final: bool) -> Non
 
 def test_bp_lambda_consumes_as_dni_whatever_its_trace() -> None:
     model, episode = make_model("gru(hidden=3)"), random_episode(7, final=False, dtype=F64)
-    ours: Any = begun("bp_lambda(T=3, scale=0.4)", model, 3)
-    theirs: Any = begun("dni(T=3, scale=0.4)", model, 3)
+    ours: Any = make_trainer("bp_lambda(T=3, scale=0.4)", model, 3)
+    theirs: Any = make_trainer("dni(T=3, scale=0.4)", model, 3)
     excite(ours.synthesiser)
     theirs.synthesiser.load_state_dict(ours.synthesiser.state_dict())
     assert torch.equal(over(ours, episode), over(theirs, episode))
@@ -372,7 +366,7 @@ ALL = [
 @pytest.mark.parametrize(("text", "model_name"), ALL)
 def test_losses_add_up_and_a_fresh_episode_forgets(text: str, model_name: str) -> None:
     model, episode = make_model(model_name), random_episode(8, dtype=F64)
-    new, old = begun(text, model, 3), begun(text, model, 3)
+    new, old = make_trainer(text, model, 3), make_trainer(text, model, 3)
     excite(old)
     new.load_state_dict(old.state_dict())
     old.carried = torch.ones(3, model.d_state, dtype=F64)
@@ -413,7 +407,7 @@ def test_a_stopped_run_goes_on_bit_for_bit(text: str, model_name: str, registry:
 
 @pytest.mark.parametrize(("text", "model_name"), ALL[1:3])
 def test_a_method_that_draws_signs_is_not_compiled_and_says_why(text: str, model_name: str) -> None:
-    trainer = begun(text, make_model(model_name), 3)
+    trainer = make_trainer(text, make_model(model_name), 3)
     with pytest.raises(TypeError, match="draws random numbers"):
         Compiled(trainer, updates_of(trainer), as_traced).prepare(random_episode(6, dtype=F64))
 

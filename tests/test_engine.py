@@ -21,7 +21,7 @@ from harness.runs.run import Run
 from harness.spec import RunSpec
 from harness.trainer import Trainer
 from tests.conftest import D_IN, excite, make_model, make_trainer, random_episode
-from tests.test_conformance import TRAINERS
+from tests.test_conformance import TRACEABLE
 
 F64 = torch.float64
 MODELS = ["lstm(hidden=5)", "lstm(hidden=4, layers=2)", "gru(hidden=5)", "rnn(hidden=5, layers=2)"]
@@ -87,7 +87,7 @@ OPTIONS = ["dni(T=3, warmup=9)", "dni_aux(T=3, warmup=9)", "dni(T=3, clip=0)",
 
 @pytest.mark.parametrize(
     ("text", "model"),
-    [(text, MODELS[0]) for text in [*TRAINERS, *OPTIONS]]
+    [(text, MODELS[0]) for text in [*TRACEABLE, *OPTIONS]]
     + [(text, model) for text in ("bptt", "tbptt(T=3)", "dni(T=3)") for model in MODELS[1:]],
 )
 def test_a_traced_update_is_the_trainers_own(text: str, model: str) -> None:

@@ -17,6 +17,7 @@ from harness.runs.run import Run
 from harness.spec import RunSpec
 from harness.trainer import Trainer
 from tests.conftest import (
+    a_model_for,
     excite,
     make_model,
     make_trainer,
@@ -144,13 +145,15 @@ def test_3_at_scale_s_an_oracle_gives_s_of_what_truncation_misses(
 
 @pytest.mark.parametrize("text", [*TRAINERS, "dni(T=3, warmup=9)", "dni_aux(T=3, warmup=9)"])
 def test_a_fresh_episode_starts_at_zero_whatever_was_before(text: str) -> None:
-    trainer = make_trainer(text, make_model())
+    trainer = make_trainer(text, a_model_for(text))
     excite(trainer)
+    memory = {name: torch.randn_like(kept) for name, kept in trainer.memory.items()}
     fresh, going_on = (random_episode(fresh=is_fresh, dtype=F64) for is_fresh in (True, False))
     found = {}
     for name, carried in (("nothing", None), ("zero", 0.0), ("something", 0.5)):
         for kind, episode in (("fresh", fresh), ("going on", going_on)):
-            trainer.seen = 0
+            trainer.seen, trainer.memory = 0, dict(memory)
+            trainer.rng.manual_seed(0)
             state = trainer.model.initial_state(episode.batch)
             trainer.carried = None if carried is None else state + carried
             found[kind, name] = torch.stack(window_gradients(trainer, episode))

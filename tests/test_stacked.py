@@ -24,7 +24,7 @@ from harness.runs.run import Run
 from harness.spec import RunSpec
 from harness.store import Store
 from tests.conftest import make_model, make_trainer, random_episode
-from tests.test_conformance import TRAINERS
+from tests.test_conformance import TRACEABLE
 from tests.test_engine import F64, hold_state, updates_of
 
 T = TypeVar("T")
@@ -46,7 +46,7 @@ def learn(engine: Stacked, episode: Episode) -> Generator[Engine, None, list[Ten
 
 @pytest.mark.parametrize(
     ("text", "model"),
-    [(text, "lstm(hidden=4)") for text in TRAINERS]
+    [(text, "lstm(hidden=4)") for text in TRACEABLE]
     + [("tbptt(T=3)", "lstm(hidden=4, layers=2)"), ("dni(T=3, warmup=9)", "lstm(hidden=5)"),
        ("dni(T=3, clip=0)", "gru(hidden=5)"),
        ("dni(T=2, discount=1.0, optimiser='adam')", "rnn(hidden=5)")],
