@@ -33,7 +33,8 @@ class Traced:
 
     def key(self, window: Episode) -> Hashable:
         """What the graph of a window depends on."""
-        return window.length, window.batch, window.fresh, window.final, self.trainer.phase
+        shape = window.length, window.batch, window.past
+        return *shape, window.fresh, window.final, self.trainer.phase
 
     def tensors(self) -> list[Tensor]:
         """Every tensor that an update changes in place; and the learning rates, which it reads.
