@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
 
 T = TypeVar("T")
 
@@ -34,6 +36,49 @@ def allocations(profile: torch.profiler.profile) -> Iterator[int]:
     for event in recorded.kineto_results.events():
         if event.name() == "[memory]":
             yield event.nbytes()
+
+
+@contextmanager
+def paused_in_transforms(pack: Callable[..., Any], unpack: Callable[..., Any]) -> Iterator[None]:
+    """Let torch.func's transforms run where these hooks on saved tensors are set.
+
+    They refuse to, so the hooks are taken off while one runs; what it saves is gone at its end.
+    """
+    graph, running = torch.autograd.graph, 0
+    refuse = graph.disable_saved_tensors_hooks
+
+    @contextmanager
+    def paused(message: str) -> Iterator[None]:
+        nonlocal running
+        if not running:
+            torch._C._autograd._pop_saved_tensors_default_hooks()
+        running += 1
+        try:
+            with refuse(message):
+                yield
+        finally:
+            running -= 1
+            if not running:
+                torch._C._autograd._push_saved_tensors_default_hooks(pack, unpack)
+
+    graph.disable_saved_tensors_hooks = paused  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        graph.disable_saved_tensors_hooks = refuse
+
+
+def as_a_whole(counter: FlopCounterMode) -> FlopCounterMode:
+    """A counter that does not tell modules apart: the hooks for that fail inside torch.func."""
+
+    class Nowhere(AbstractContextManager[None]):
+        parents = ("Global",)
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+    counter.mod_tracker = Nowhere()  # type: ignore[assignment]
+    return counter
 
 
 def base(tensor: Tensor) -> Tensor | None:
