@@ -18,6 +18,8 @@ class Episode:
     weight: (L, B), sums to 1 over the episode; 0 = not scored
     fresh:  the state starts at zero; False: it is carried over from the episode before
     final:  no later loss depends on the last state; False: a stretch of an endless stream
+    past:   of a window that overlaps the one before: how many of its timesteps that one had too;
+            their weight is 0
     """
 
     x: Tensor
@@ -25,6 +27,7 @@ class Episode:
     weight: Tensor
     fresh: bool = True
     final: bool = True
+    past: int = 0
 
     @property
     def length(self) -> int:

@@ -113,8 +113,7 @@ class UnitTrace(ForwardTrainer):
 
     Within a window the weights are held, so (3) moves a trace T timesteps on in one pass over it.
 
-    memory: P of [W, b_x] and of [U, b_h], each (H, B, S, G (d + 1)); units first, so that what is
-            summed for a unit is a matrix product of that unit
+    memory: P of [W, b_x] and of [U, b_h], a tensor (B, G, H, d + 1) for each part of the state
     """
 
     @classmethod
@@ -129,18 +128,25 @@ class UnitTrace(ForwardTrainer):
         return cast(Layer, self.model.layers[0])
 
     def begin(self, batch: int) -> None:
-        W, U, _, _ = self.layer.weights()
-        H, S = self.layer.d_out, self.layer.carries
-        widths = (len(weight) // H * (weight.shape[1] + 1) for weight in (W, U))
-        self.hold(**{name: (H, batch, S, width) for name, width in zip("WU", widths, strict=True)})
+        H = self.layer.d_out
+        self.hold(**{
+            name: (batch, len(weight) // H, H, weight.shape[1] + 1)
+            for names, (weight, _) in zip(self.parts(), self.layer.pairs(), strict=True)
+            for name in names
+        })  # fmt: skip
+
+    def parts(self) -> list[list[str]]:
+        """The names in memory of the traces of (W, b_x) and of (U, b_h), part by part."""
+        return [[f"{name}{s}" for s in range(self.layer.carries)] for name in "WU"]
 
     def spend(self, error: Tensor) -> None:
         """Add ∂L/∂s_k P_k to the gradients of the layer's weights; error: (B, d_state)."""
-        H, S = self.layer.d_out, self.layer.carries
-        error = error.unflatten(-1, (S, H)).permute(2, 0, 1).reshape(H, 1, -1)
-        for pair, P in zip(self.layer.pairs(), self.memory.values(), strict=True):
-            found = (error @ P.flatten(1, 2)).view(H, -1, pair[0].shape[1] + 1)  # (H, G, d + 1)
-            add_pair(pair, found.transpose(0, 1).flatten(0, 1))
+        errors = [part[:, None, :, None] for part in error.chunk(self.layer.carries, -1)]
+        for names, pair in zip(self.parts(), self.layer.pairs(), strict=True):
+            found = torch.zeros_like(self.memory[names[0]])
+            for name, part in zip(names, errors, strict=True):
+                found.addcmul_(part, self.memory[name])
+            add_pair(pair, found.sum(0).flatten(0, 1))
 
     def advance(self, local: Local, D: Tensor) -> None:
         """Move the trace over a window, (3); D: (T, B, S, S, H)."""
@@ -149,16 +155,16 @@ class UnitTrace(ForwardTrainer):
         for D_t in D.flip(0):
             back.append(R.expand_as(D_t))
             R = (back[-1].unsqueeze(3) * D_t.unsqueeze(1)).sum(2)
-        later = torch.stack(back[::-1])
-        traces = zip(self.memory.items(), local.by_drive, local.columns, strict=True)
-        for (name, P), by, z in traces:
-            H, B, S, width = P.shape
-            into = (later.unsqueeze(4) * by.unsqueeze(2)).sum(3)  # (T, B, S, G, H)
-            into = into.permute(4, 1, 2, 3, 0).reshape(H * B, -1, len(D))  # (H B, S G, T)
-            new = into @ z.transpose(0, 1).expand(H, -1, -1, -1).flatten(0, 1)  # (H B, S G, d + 1)
-            aged = R.permute(3, 0, 1, 2).reshape(H * B, S, S)
-            moved = torch.baddbmm(new.view(H * B, S, width), aged, P.flatten(0, 1))
-            self.memory[name] = moved.view_as(P)
+        later, aged = torch.stack(back[::-1]), R[:, :, :, None, :, None]  # (B, S, S, 1, H, 1)
+        for names, by_drive, z in zip(self.parts(), local.by_drive, local.columns, strict=True):
+            drive = (later.unsqueeze(4) * by_drive.unsqueeze(2)).sum(3)  # (T, B, S, G, H)
+            before = [self.memory[name] for name in names]
+            for s, name in enumerate(names):
+                new = drive[:, :, s].permute(1, 2, 3, 0).flatten(1, 2) @ z.transpose(0, 1)
+                new = new.view_as(before[s])
+                for i, P in enumerate(before):
+                    new.addcmul_(aged[:, s, i], P)
+                self.memory[name] = new
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +203,8 @@ class Local:
     def through_h(self, layer: Layer) -> Tensor:
         """∂s_t/∂s_{t-1}, U's diagonal included, (T, B, S, S, H)."""
         _, U, _, _ = layer.weights()
-        diagonal = U.detach().unflatten(0, (-1, layer.d_out)).diagonal(dim1=1, dim2=2)  # (G, H)
+        unit = torch.arange(layer.d_out, device=U.device)
+        diagonal = U.detach().unflatten(0, (-1, layer.d_out))[:, unit, unit]  # (G, H)
         by_h = (self.by_drive[1] * diagonal).sum(3, keepdim=True)  # h is the first part
         return torch.cat([self.by_state[:, :, :, :1] + by_h, self.by_state[:, :, :, 1:]], 3)
 

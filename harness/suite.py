@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.spec import RunSpec
 
 if TYPE_CHECKING:
     from harness.registry import Registry
+
+TRAINERS = Path(__file__).resolve().parent / "trainers"
 
 
 class Suite(ABC):
@@ -26,9 +29,19 @@ class Suite(ABC):
         """Every run, in the order in which they are started."""
 
 
+PUBLISHED = ("bptt", "dni", "dni_aux", "sg", "tbptt")
+"""The methods of the paper's table."""
+
+
 def trainers(registry: Registry, T: int) -> list[str]:
-    """Every known trainer, with unroll length T where it has one."""
+    """The methods of the paper's table and those of plug-ins, with T where they have one.
+
+    The project's other methods are compared with these in the suite `rivals`.
+    """
+    own = {path for path in TRAINERS.glob("*.py") if path.stem not in PUBLISHED}
+    entries = [registry.entry("trainer", name) for name in registry.names("trainer")]
     return [
-        f"{name}(T={T})" if "T" in registry.entry("trainer", name).defaults() else name
-        for name in registry.names("trainer")
+        f"{entry.name}(T={T})" if "T" in entry.defaults() else entry.name
+        for entry in entries
+        if entry.path not in own
     ]

@@ -17,6 +17,7 @@ from harness.runs.record import record
 from harness.runs.run import Run
 from harness.spec import RunSpec
 from harness.store import Store
+from harness.suite import PUBLISHED
 from tests.conftest import REGISTRY
 
 TASKS = {name: name for name in REGISTRY.names("task")} | {
@@ -136,10 +137,12 @@ def test_a_suite_names_figures_and_holds_the_runs_they_need(name: str, registry:
         assert set(registry.make("figure", figure).runs(registry)) <= set(runs)
 
 
-def test_quick_is_every_task_with_every_trainer_at_three_seeds(registry: Registry) -> None:
+def test_quick_is_every_task_with_every_published_method_at_three_seeds(
+    registry: Registry,
+) -> None:
     runs = [s for s in registry.make("suite", "quick").runs(registry) if s.timesteps > 1]
     for task in registry.names("task"):
-        for trainer in registry.names("trainer"):
+        for trainer in PUBLISHED:
             seeds = {
                 s.seed
                 for s in runs

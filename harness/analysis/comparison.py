@@ -21,6 +21,8 @@ HEADER = (
     "trainer", "seeds", "score", "updates", "seconds", "GFLOP",
     "s to target", "GFLOP to target", "activations kB", "peak kB",
 )  # fmt: skip
+TRACE = "trace kB"
+"""A further column where a method keeps a trace."""
 
 
 class Cell(NamedTuple):
@@ -45,12 +47,14 @@ class Line(NamedTuple):
 class Section:
     """The trainers of one setting side by side.
 
+    header:  names of the columns
     said:    the setting; then, if any run completed, the score and the target
     records: every run of the setting, whatever its status
     score, target: None where nothing completed
     lines:   by trainer
     """
 
+    header: tuple[str, ...]
     said: tuple[str, ...]
     records: list[Record]
     score: Score | None
@@ -78,21 +82,21 @@ def _section(records: list[Record]) -> Section:
     groups = arms(records)
     labels = ordered(groups)
     where = described(records[0], common_rates(records))
+    header = HEADER + (TRACE,) * any(summary(record)["trace_bytes"] for record in records)
     done = [[r for r in groups[label] if r.status == "complete"] for label in labels]
     some = [group for group in done if group]
     if not some:
-        empty = [NOTHING] * (len(HEADER) - 2)
+        empty = [NOTHING] * (len(header) - 2)
         lines = [Line(t, groups[t], [_seeds(0, len(groups[t])), *empty]) for t in labels]
-        return Section((where,), records, None, None, lines)
+        return Section(header, (where,), records, None, None, lines)
     goal, one = target(some), some[0][0]
-    return Section(
-        (where, f"score: {heading(one)}; target: {score(one).goal(goal)}"), records, score(one),
-        goal, [Line(label, groups[label], _cells(groups[label], goal)) for label in labels],
-    )  # fmt: skip
+    said = where, f"score: {heading(one)}; target: {score(one).goal(goal)}"
+    lines = [Line(label, groups[label], _cells(groups[label], goal, header)) for label in labels]
+    return Section(header, said, records, score(one), goal, lines)
 
 
 def _printed(section: Section) -> str:
-    rows = [HEADER, *((t, *(cell.said for cell in cells)) for t, _, cells in section.lines)]
+    rows = [section.header, *((t, *(cell.said for cell in cells)) for t, _, cells in section.lines)]
     return "\n".join((*section.said, "", *aligned(rows)))
 
 
@@ -100,17 +104,17 @@ def _seeds(done: int, made: int) -> Cell:
     return Cell(str(done) if done == made else f"{done} of {made}", done)
 
 
-def _cells(records: Sequence[Record], target: float) -> list[Cell]:
+def _cells(records: Sequence[Record], target: float, header: tuple[str, ...]) -> list[Cell]:
     done = [record for record in records if record.status == "complete"]
     seeds = _seeds(len(done), len(records))
     if not done:
-        return [seeds, *[NOTHING] * (len(HEADER) - 2)]
+        return [seeds, *[NOTHING] * (len(header) - 2)]
     rows = [summary(record) for record in done]
     reached = [first(record, target) for record in done]
     scores = interval([value for record in done if (value := result(record)) is not None])
     seconds = interval([row["seconds"] for row in rows])
     updates = median([row["updates"] for row in rows])
-    return [
+    cells = [
         seeds,
         Cell(scores.said(score(done[0]).digits), scores.centre),
         Cell(f"{updates:,.0f}", updates),
@@ -120,7 +124,9 @@ def _cells(records: Sequence[Record], target: float) -> list[Cell]:
         _short(median([row["flops"] / 1e9 if row else math.inf for row in reached])),
         _short(median([row["activation_bytes"] for row in rows]) / 1e3),
         _short(median([row["peak_memory_bytes"] for row in rows]) / 1e3),
+        _short(median([row["trace_bytes"] for row in rows]) / 1e3),
     ]
+    return cells[: len(header) - 1]
 
 
 def _short(value: float) -> Cell:

@@ -19,7 +19,8 @@ COLUMNS = (
     "run_id", "task", "trainer", "T", "model", "seed", "status", "batch", "lr", "clip",
     "optimiser", "schedule", "device", "timesteps", "updates", "seconds", "throughput",
     "flops", "flops_per_timestep", "flops_per_update", "activation_bytes", "peak_memory_bytes",
-    "parameters", "bits", "unit", "level_n", "level_r", "t_task", "validation_bits", "test_bits",
+    "trace_bytes", "parameters", "bits", "unit", "level_n", "level_r", "t_task",
+    "validation_bits", "test_bits",
     "score", "score_unit", "score_value", "score_higher", "error",
     "corpus", "corpus_sha256", "convention", "options",
     "commit", "dirty", "python", "torch", "machine", "processor", "threads", "engine",
@@ -51,6 +52,7 @@ def summary(record: Record) -> Row:
         "engine": record.engine,
         "timesteps": timesteps,
         "bits": sum(tail) / len(tail) if tail else (scored or [{}])[-1].get("bits"),
+        "trace_bytes": known.get("trace_bytes", 0 if record.end else None),
         "throughput": timesteps * record.spec.batch / seconds if seconds else None,
         "flops_per_timestep": last["flops"] / timesteps if timesteps else None,
         "flops_per_update": last["flops"] / last["updates"] if timesteps else None,
@@ -70,6 +72,7 @@ def table(records: list[Record]) -> pd.DataFrame:
 
     frame = pd.DataFrame([summary(record) for record in records], columns=list(COLUMNS))
     whole = ["T", "timesteps", "updates", "flops", "activation_bytes", "peak_memory_bytes"]
+    whole += ["trace_bytes"]
     whole += ["parameters", "level_n", "level_r", "t_task", "threads"]
     return frame.astype(dict.fromkeys(whole, "Int64"))
 

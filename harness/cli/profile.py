@@ -10,8 +10,8 @@ from harness import cli
 from harness.analysis.text import aligned
 
 HEADER = (
-    "trainer", "MFLOP/update", "MFLOP/timestep", "activations kB", "peak kB", "updates/s",
-    "timesteps×B/s", "time ratio",
+    "trainer", "MFLOP/update", "MFLOP/timestep", "activations kB", "peak kB", "trace kB",
+    "updates/s", "timesteps×B/s", "time ratio",
 )  # fmt: skip
 
 
@@ -59,6 +59,7 @@ def command(
             f"{row.flops_per_timestep / 1e6:.2f}",
             f"{row.activation_bytes / 1e3:,.0f}",
             f"{row.peak_memory_bytes / 1e3:,.0f}",
+            f"{row.trace_bytes / 1e3:,.0f}",
             f"{row.updates_per_second:,.0f}",
             f"{row.throughput:,.0f}",
             f"{row.time_ratio:.2f} [{row.time_ratio_low:.2f}, {row.time_ratio_high:.2f}]",

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, TypeVar
-from unittest import mock
 
 import torch
 from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
 
 T = TypeVar("T")
 
@@ -39,27 +39,46 @@ def allocations(profile: torch.profiler.profile) -> Iterator[int]:
 
 
 @contextmanager
-def transforms_unhooked() -> Iterator[None]:
-    """Inside, torch.func works under hooks for saved tensors, which do not hear of what it saves.
+def paused_in_transforms(pack: Callable[..., Any], unpack: Callable[..., Any]) -> Iterator[None]:
+    """Let torch.func's transforms run where these hooks on saved tensors are set.
 
-    By itself it refuses to.
+    They refuse to, so the hooks are taken off while one runs; what it saves is gone at its end.
     """
-    hooks = torch._C._autograd
+    graph, running = torch.autograd.graph, 0
+    refuse = graph.disable_saved_tensors_hooks
 
     @contextmanager
-    def disabled(message: str) -> Iterator[None]:
-        outer = hooks._saved_tensors_hooks_get_disabled_error_message()
-        hooks._saved_tensors_hooks_disable(message, fail_if_non_empty=False)
+    def paused(message: str) -> Iterator[None]:
+        nonlocal running
+        if not running:
+            torch._C._autograd._pop_saved_tensors_default_hooks()
+        running += 1
         try:
-            yield
+            with refuse(message):
+                yield
         finally:
-            if outer is None:
-                hooks._saved_tensors_hooks_enable()
-            else:
-                hooks._saved_tensors_hooks_disable(outer, fail_if_non_empty=False)
+            running -= 1
+            if not running:
+                torch._C._autograd._push_saved_tensors_default_hooks(pack, unpack)
 
-    with mock.patch("torch.autograd.graph.disable_saved_tensors_hooks", disabled):
+    graph.disable_saved_tensors_hooks = paused  # type: ignore[assignment]
+    try:
         yield
+    finally:
+        graph.disable_saved_tensors_hooks = refuse
+
+
+def as_a_whole(counter: FlopCounterMode) -> FlopCounterMode:
+    """A counter that does not tell modules apart: the hooks for that fail inside torch.func."""
+
+    class Nowhere(AbstractContextManager[None]):
+        parents = ("Global",)
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+    counter.mod_tracker = Nowhere()  # type: ignore[assignment]
+    return counter
 
 
 def base(tensor: Tensor) -> Tensor | None:

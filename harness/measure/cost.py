@@ -60,7 +60,7 @@ class Cost:
 def gauge(trainer: Trainer, episode: Episode) -> Cost:
     """Measure what `episode` costs `trainer`, on a copy: nothing is timed, no weight is changed."""
     held, twin = HeldForBackward(), trainer.twin()
-    with held, torch_internals.transforms_unhooked(), flop_counter() as counter:
+    with held, flop_counter() as counter:
         rehearse(twin, episode)
     return Cost(counter.get_total_flops(), held.peak_bytes)
 
@@ -119,13 +119,22 @@ def rehearse(twin: Trainer, episode: Episode) -> None:
 class HeldForBackward(saved_tensors_hooks):
     """The bytes that autograd holds for the backward pass, and their peak.
 
-    The saved views are counted, not their storages; weights, which exist anyway, are not, nor is
-    what torch.func saves for derivatives of its own, which are done before it returns.
+    The saved views are counted, not their storages; weights, which exist anyway, are not. Nor is
+    what is saved inside torch.func's transforms, which is gone when they end.
     """
 
     def __init__(self) -> None:
         self.bytes = self.peak_bytes = 0
         super().__init__(self._pack, self._unpack)
+
+    def __enter__(self) -> None:
+        super().__enter__()
+        self._beside = torch_internals.paused_in_transforms(self._pack, self._unpack)
+        self._beside.__enter__()
+
+    def __exit__(self, *raised: object) -> None:
+        self._beside.__exit__(None, None, None)
+        super().__exit__(*raised)
 
     def _pack(self, tensor: Tensor) -> Any:
         if isinstance(tensor, torch.nn.Parameter) or _is_weight(tensor):

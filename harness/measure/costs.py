@@ -18,11 +18,16 @@ DRAWS = 8
 class Costs:
     """The costs of a trainer's episodes.
 
-    peaks: the largest so far, by column of the tidy table, in bytes
+    peaks: the largest so far, by column of the tidy table, in bytes; trace_bytes are those of the
+           trainer's memory, which it holds all the time
     """
 
     def __init__(self, trainer: Trainer) -> None:
-        self.peaks = {"activation_bytes": 0, "peak_memory_bytes": 0}
+        self.peaks = {
+            "activation_bytes": 0,
+            "peak_memory_bytes": 0,
+            "trace_bytes": sum(kept.nbytes for kept in trainer.memory.values()),
+        }
         self._trainer = trainer
         self._known: dict[tuple[int, bool, bool, str], Cost] = {}
         self._draws: dict[str, bool] = {}  # whether the method draws random numbers, by its phase
@@ -45,7 +50,7 @@ class Costs:
                 "activation_bytes": cost.activation_bytes,
                 "peak_memory_bytes": max(memory for _, memory in found),
             }
-            self.peaks = {name: max(self.peaks[name], value) for name, value in peaks.items()}
+            self.peaks |= {name: max(self.peaks[name], value) for name, value in peaks.items()}
         return self._known[key]
 
     def _rehearsals(self, episode: Episode) -> Iterator[Trainer]:

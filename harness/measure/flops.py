@@ -1,25 +1,31 @@
-"""Floating-point operations of the fused recurrent kernels, which torch's counter counts as zero.
+"""Floating-point operations of what torch's counter counts as zero.
 
-Counted as torch counts a matrix product: 2 per multiply-accumulate, products only. A layer
-with G gates multiplies (B, d_in) and (B, H) by the weights of G·H units at every timestep;
-backward, the same again for the gradient of its inputs and for that of its weights.
+Counted as torch counts a matrix product: 2 per multiply-accumulate, products only.
+
+Fused recurrent kernels: a layer with G gates multiplies (B, d_in) and (B, H) by the weights of
+G·H units at every timestep; backward, the same again for the gradient of its inputs and for that
+of its weights. addcmul: the multiply-accumulate of each element, which is what moving a trace on
+consists of.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from harness.compat import torch_internals
+
 Shape = Sequence[int]
 aten = torch.ops.aten
 
 
 def flop_counter() -> FlopCounterMode:
-    """A counter that sees nn.LSTM, nn.GRU and nn.RNN on CPU and CUDA, forward and backward."""
-    return FlopCounterMode(display=False, custom_mapping=FORMULAS)
+    """A counter that sees nn.LSTM, nn.GRU and nn.RNN on CPU and CUDA, both ways, and addcmul."""
+    return torch_internals.as_a_whole(FlopCounterMode(display=False, custom_mapping=FORMULAS))
 
 
 def layer_flops(L: int, B: int, d_in: int, hidden: int, gates: int) -> int:
@@ -63,9 +69,15 @@ def _cudnn_backward(
     return 2 * _cudnn_layers(x, hidden, layers, mode)
 
 
+def _addcmul(*shapes: Any, out_shape: Shape, **kwargs: Any) -> int:
+    return 2 * math.prod(out_shape)
+
+
 FORMULAS: dict[Any, Callable[..., int]] = {
     aten.mkldnn_rnn_layer: _mkldnn_forward,
     aten.mkldnn_rnn_layer_backward: _mkldnn_backward,
     aten._cudnn_rnn: _cudnn_forward,
     aten._cudnn_rnn_backward: _cudnn_backward,
+    aten.addcmul: _addcmul,
+    aten.addcmul_: _addcmul,
 }

@@ -131,8 +131,9 @@ KINDS: dict[str, tuple[dict[str, Rule], dict[str, Rule], Rule]] = {
     "resumed": ({"timesteps": _count(0)}, _MADE, _anything),
     "end": (
         {"status": _status},
-        {**_BYTES, "error": _maybe(_text), "test_bits": _maybe(_number), "engine": _text,
-         "engine_seconds": _seconds(0), "traceback": _each(_text)},
+        {**_BYTES, "trace_bytes": _count(0), "error": _maybe(_text),
+         "test_bits": _maybe(_number), "engine": _text, "engine_seconds": _seconds(0),
+         "traceback": _each(_text)},
         _anything,
     ),
 }  # fmt: skip

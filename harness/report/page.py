@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.analysis.comparison import HEADER, Section, sections
+from harness.analysis.comparison import Section, sections
 from harness.analysis.verdict import Ruling, heading, printed, rulings, unrecorded
 from harness.claim import Claim
 from harness.report.charts import as_json, charts, costs
@@ -75,7 +75,6 @@ def render(found: Sequence[Folder], claims: Sequence[Claim]) -> str:
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     return environment.get_template("report.html").render(
-        columns=HEADER,
         claims=[_judged(claim, found) for claim in claims],
         chapters=chapters,
         statuses=Counter(record.status for record in everything),
@@ -149,6 +148,7 @@ def _section(section: Section, anchor: str, chapter: str) -> dict[str, Any]:
         "task": section.said[0].partition(": ")[0],
         "setting": section.said[0].partition(": ")[2],
         "score": section.said[1] if len(section.said) > 1 else "no run completed",
+        "columns": section.header,
         "lines": lines,
         "runs": [_run(record, chapter) for record in section.records],
         "chart": (chart := charts(section)),

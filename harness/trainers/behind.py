@@ -9,8 +9,8 @@ each weight, what it did to the unit that it feeds, in all the timesteps before 
 Both factors on the left come out of one backward pass over the window. The first term of (1) is
 truncated backpropagation; the second stands where it puts zero. With an exact P, (1) is
 Schmidhuber's (1992) hybrid of real-time recurrent learning and backpropagation: the full gradient.
-Inside the window nothing is left out; what is behind it has passed through the whole Jacobian of the window,
-T timesteps deep, before it meets the trace. So T = 1 is not SnAp-1.
+Inside the window nothing is left out; what is behind it has passed through the whole Jacobian of
+the window, T timesteps deep, before it meets the trace. So T = 1 is not SnAp-1.
 
 Memory: the activations of one window, O(T), and the trace, B S |θ|.
 
@@ -43,12 +43,12 @@ class Behind(UnitTrace):
 
     def learn(self, window: Episode) -> Tensor:
         h_0 = self.boundary(window).requires_grad_()
+        entering = self.run(window, h_0)[:-1]
         with torch.enable_grad():
             loss, _ = self.unroll(window, h_0)
             loss.backward()  # (1), its first term
         assert h_0.grad is not None
         self.spend(h_0.grad)  # (1), its second
-        entering = self.run(window, h_0)[:-1]
         local = Local.of(self.layer, self.model.encoded(window.x), entering)
         self.advance(local, local.through_h(self.layer))  # (2)
         return loss.detach()

@@ -52,7 +52,7 @@ class Snap(UnitTrace):
 
     def learn(self, window: Episode) -> Tensor:
         states = self.run(window, self.boundary(window))
-        loss, errors = self.read(window, states[1:])
+        loss, errors = self.read(window, states[1:])  # what meets the trace in (1)
         local = Local.of(self.layer, self.model.encoded(window.x), states[:-1])
         D = local.through_h(self.layer) if self.through_h else local.by_state
         errors = errors.unflatten(-1, D.shape[-2:])  # (T, B, S, H)

@@ -1,0 +1,74 @@
+"""What the claims about rivals share: every method beside `dni`, pair by pair."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from statistics import median
+
+from harness.analysis.look import ordered
+from harness.analysis.pairs import Pair, levelled, pairs, span, task, units, where
+from harness.analysis.table import summary
+from harness.claim import Finding
+from harness.statistics import ratio
+from harness.store import Record
+
+DNI = "dni(T=3)"
+
+
+def ranked(
+    records: Sequence[Record],
+    at: str,
+    values: Callable[[Record, Record], tuple[float, float]],
+    allowed: Callable[[Record, Record], bool] = lambda ours, dni: True,
+) -> list[Finding]:
+    """A finding for every method that is allowed beside dni, by the ratio of T_task, best first.
+
+    A pair is a setting and a seed; values: the T_task of a pair
+    """
+    listed = [record for record in records if levelled(record)]
+    found = []
+    for trainer in ordered({record.spec.trainer for record in listed} - {DNI}):
+        beside = [
+            pair for pair in pairs(listed, _is(trainer), _is(DNI), lambda r: None) if allowed(*pair)
+        ]
+        if beside:
+            found.append(
+                Finding(
+                    says=f"{trainer} solves longer dependencies than {DNI} at {at}",
+                    where=where(a for a, _ in beside),
+                    paired=ratio(units(beside, values, "geometric")),
+                    null=1, if_true="above", details=_medians(beside, values),
+                )
+            )  # fmt: skip
+    return sorted(found, key=lambda finding: -finding.paired.effect.centre)
+
+
+def spans(a: Record, b: Record) -> tuple[float, float]:
+    """T_task of both at the end of their budgets."""
+    return span(a), span(b)
+
+
+def memory(record: Record) -> int:
+    """Peak memory and trace, in bytes."""
+    row = summary(record)
+    return int(row["peak_memory_bytes"] + row["trace_bytes"])
+
+
+def seconds(record: Record) -> float:
+    """Of training, in all."""
+    return float(record.curve[-1]["seconds"])
+
+
+def _is(trainer: str) -> Callable[[Record], bool]:
+    return lambda record: record.spec.trainer == trainer
+
+
+def _medians(
+    beside: Sequence[Pair], values: Callable[[Record, Record], tuple[float, float]]
+) -> tuple[str, ...]:
+    lines = []
+    for said in sorted({task(a) for a, _ in beside}):
+        reached = [values(a, b) for a, b in beside if task(a) == said]
+        ours, theirs = (median(side) for side in zip(*reached, strict=True))
+        lines.append(f"{said}: T_task {ours:g} against {theirs:g}")
+    return tuple(lines)

@@ -1,0 +1,26 @@
+"""Is there a better way than synthetic gradients to spend the same seconds?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.analysis.pairs import span
+from harness.claim import Claim, Finding
+from harness.claims._rivals import ranked, seconds
+from harness.store import Record
+
+
+class SameSeconds(Claim):
+    """Every method beside `dni`, by T_task when the first of both has ended; in one engine."""
+
+    letter = "i"
+    question = "Is there a better way to spend the same seconds?"
+    suite = "rivals"
+
+    def findings(self, records: Sequence[Record]) -> list[Finding]:
+        return ranked(records, "equal seconds", _when_the_first_ends)
+
+
+def _when_the_first_ends(a: Record, b: Record) -> tuple[float, float]:
+    s = min(seconds(a), seconds(b))
+    return span(a, s), span(b, s)
