@@ -49,7 +49,8 @@ class ForwardTrainer(Trainer):
     def gradients(self, episode: Episode) -> Iterator[Tensor]:
         for window in self.windows(episode):
             if window.fresh:
-                self.memory = {name: torch.zeros_like(P) for name, P in self.memory.items()}
+                for trace in self.memory.values():
+                    trace.zero_()
             with torch.no_grad():
                 loss = self.learn(window)
             yield loss

@@ -18,7 +18,8 @@ TIMESTEPS = 20_000
 METHODS = (
     "bptt", "recomputed(T=2)", "recomputed(T=3)",
     "tbptt(T=3)", "tbptt(T=3, every=1)", "tbptt(T=4)", "tbptt(T=8)",
-    "sg(T=3)", "dni(T=3)", "dni_aux(T=3)", "snap(T=3)", "behind(T=3)",
+    "sg(T=3)", "dni(T=3)", "dni_aux(T=3)",
+    "snap(T=3)", "behind(T=3)", "artbp(T=3)", "uoro(T=3)",
 )  # fmt: skip
 SETTINGS = {"bptt": (1e-2, 0.1), "recomputed": (1e-2, 0.1)}
 """lr and clip of the model's Adam, by trainer; others: (1e-2, 1)."""

@@ -12,7 +12,7 @@ from harness.suite import Suite
 
 SEEDS = range(2)
 TASKS = ("plain_copy(bits=4)", "repeat_copy(bits=4)")
-METHODS = ("tbptt(T=3, every=1)", "snap(T=3)", "behind(T=3)")
+METHODS = ("tbptt(T=3, every=1)", "snap(T=3)", "behind(T=3)", "artbp(T=3)", "uoro(T=3)")
 RATES = (3e-3, 1e-2, 3e-2)
 TIMESTEPS = 10_000
 
