@@ -95,6 +95,7 @@ class Bad(Tbptt):
                 os.kill(os.getpid(), signal.SIGKILL)
             if self.how == "hangs":
                 time.sleep(60)
+                raise RuntimeError("nobody ended it")
             if self.how == "raises":
                 raise RuntimeError("<script>bad</script>")
             if self.how == "quits":
