@@ -14,6 +14,9 @@ import pytest
 import torch
 
 from harness.__main__ import main
+from harness.registry import Registry
+from harness.spec import RunSpec
+from plots.activation_bytes import ActivationBytes
 
 TINY = ["--model", "lstm(hidden=4)", "--batch", "2", "--timesteps", "40"]
 
@@ -391,8 +394,15 @@ def test_a_plug_in_that_lacks_a_method_is_told_which(
 
 
 def test_one_figure_is_a_suite_and_draws_its_own_runs_not_all_that_lies_in_the_folder(
-    results: Path, capsys: pytest.CaptureFixture[str]
+    results: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Of one method: every figure is drawn with every method in test_conformance.py."""
+    everything = ActivationBytes.runs
+
+    def of_one(figure: ActivationBytes, registry: Registry) -> list[RunSpec]:
+        return [spec for spec in everything(figure, registry) if spec.trainer == "tbptt(T=3)"]
+
+    monkeypatch.setattr(ActivationBytes, "runs", of_one)
     asked = ["run", "plain_copy(bits=2, protocol='reset', start=50)", "bptt", *TINY[:4]]
     assert call(*asked, "--timesteps", "1", "--results", str(results)) == 0
     assert call("suite", "activation_bytes", "--results", str(results), "--jobs", "1") == 0

@@ -54,7 +54,7 @@ def test_an_installed_trainer_is_listed_and_stands_in_the_table(
     )
     assert "  faded " not in sgbench(None, tmp_path, "list")
     asked = ["run", "plain_copy(bits=2)", "tbptt(T=3)", "faded(T=3)", "--timesteps", "40"]
-    small = ["--model", "lstm(hidden=4)", "--batch", "2", "--jobs", "2"]  # in workers, too
+    small = ["--model", "lstm(hidden=4)", "--batch", "2", "--jobs", "1"]  # in a worker, too
     printed = sgbench(installed, tmp_path, *asked, *small, "--results", "results")
     assert [s for s in printed.splitlines() if s.startswith("faded(T=3)")], printed
     records = Store(tmp_path / "results").records()

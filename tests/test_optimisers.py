@@ -14,8 +14,6 @@ from harness.analysis.comparison import comparison
 from harness.analysis.paired import contrasts, trainers
 from harness.analysis.pairs import of, pairs
 from harness.engines import compiled
-from harness.engines.base import Eager
-from harness.engines.compiled import Compiled
 from harness.engines.stacked import Going, Stack
 from harness.engines.traced import Executable, as_traced
 from harness.names.call import Call as Named
@@ -27,9 +25,8 @@ from harness.runs.run import Run
 from harness.spec import RunSpec
 from harness.store import Store
 from plots import _shared
-from tests.conftest import REGISTRY, make_model, make_trainer, random_episode
+from tests.conftest import REGISTRY
 from tests.test_cli import TINY, call
-from tests.test_engine import hold_state
 
 RULES = [
     "adam", "adam(beta_1=0.8, beta_2=0.99, epsilon=0.001, weight_decay=0.1)",
@@ -202,22 +199,6 @@ def test_a_traced_update_follows_the_schedule_without_another_trace(
     constant = finished(spec_of(optimiser=optimiser, lr=0.01, schedule="constant"))
     with pytest.raises(AssertionError):
         torch.testing.assert_close(weights(constant), weights(eager), rtol=1e-2, atol=1e-4)
-
-
-def test_a_compiled_update_follows_the_schedule() -> None:
-    first, second = (make_trainer("tbptt(T=2)", make_model()) for _ in range(2))
-    second.load_state_dict(first.state_dict())
-    engines = [
-        kind(trainer, [made("rmsprop(centered=True)", 0.5).over(list(trainer.model.parameters()))])
-        for kind, trainer in ((Eager, first), (Compiled, second))
-    ]
-    for number in range(6):
-        episode = random_episode(2, dtype=torch.float64)
-        for engine in engines:
-            engine.prepare(episode)
-            engine.optimisers[0].at(number + 0.5)
-            engine.learn(episode)
-        hold_state(*engines)
 
 
 def halves(path: Path, spec: RunSpec, engine: str, stack: Stack | None, resume: bool) -> Going[Run]:

@@ -16,7 +16,7 @@ ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'sgbe
 
 COMMAND = [
     "run", "plain_copy(bits=2)", "tbptt(T=3)", "dni(T=3)",
-    "--model", "lstm(hidden=8)", "--batch", "4", "--timesteps", "6000", "--seeds", "2",
+    "--model", "lstm(hidden=8)", "--batch", "4", "--timesteps", "3000", "--seeds", "2",
 ]  # fmt: skip
 
 

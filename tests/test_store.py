@@ -15,6 +15,8 @@ import torch
 from torch import Tensor
 
 from harness.analysis.table import COLUMNS, curves, summary, table
+from harness.engines import compiled
+from harness.engines.traced import as_traced
 from harness.episode import Episode
 from harness.registry import Registry
 from harness.runs import checkpoint
@@ -254,7 +256,10 @@ def test_a_run_that_failed_before_it_began_begins_anew(store: Store, registry: R
     assert [line["kind"] for line in lines(store, spec)].count("run") == 2
 
 
-def test_a_run_of_two_engines_says_so(store: Store, registry: Registry) -> None:
+def test_a_run_of_two_engines_says_so(
+    store: Store, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compiled, "inductor", as_traced)  # what compiles it is not recorded
     spec = small("tbptt(T=2)")
     interrupted(spec, registry, store, 3)
     record(spec, registry, store, silent, Conditions(engine="compiled"))

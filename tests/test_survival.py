@@ -18,21 +18,25 @@ import pytest
 from harness.__main__ import main
 from harness.analysis.table import curves, table
 from harness.executors import channel
+from harness.runs import record
 from harness.store import Store
 
-KILLS = 12
+KILLS = 8
 """Of a run by itself; those of a suite and of its workers come on top."""
 
 CLOCKED = ["seconds", "throughput", "date", "commit", "dirty"]
 """What another minute changes; whoever works beside the tests may commit meanwhile."""
 
 OFTEN = '''
-"""dni, and every run of its process is saved as often as may be."""
+"""dni, and every run of its process is saved as often as may be; or never, where it is calm."""
+
+import os
 
 from harness.runs import record
 from harness.trainers.dni import Dni
 
-record.CHECKPOINT_SECONDS, record.SAVING_SHARE = 0.0, 1.0
+record.CHECKPOINT_SECONDS = 1e6 if "CALM" in os.environ else 0.0
+record.SAVING_SHARE = 1.0
 
 
 class Often(Dni):
@@ -90,7 +94,8 @@ class Bad(Tbptt):
             if self.how == "dies":
                 os.kill(os.getpid(), signal.SIGKILL)
             if self.how == "hangs":
-                time.sleep(600)
+                time.sleep(60)
+                raise RuntimeError("nobody ended it")
             if self.how == "raises":
                 raise RuntimeError("<script>bad</script>")
             if self.how == "quits":
@@ -101,13 +106,13 @@ class Bad(Tbptt):
             yield loss * float("nan") if self.how == "diverges" and self.seen > 60 else loss
 '''
 
-TRAINERS, SEEDS = ["bptt", "tbptt(T=3)", "dni(T=3)", "often(T=3)"], ["0", "1"]
+TRAINERS, SEEDS = ["bptt", "tbptt(T=3)", "often(T=3)"], ["0", "1"]
 
 
 def command(results: Path, plugin: Path, trainers: list[str], *more: str) -> list[str]:
     return [
         "run", "plain_copy(bits=2)", *trainers, "--model", "lstm(hidden=8)", "--batch", "4",
-        "--timesteps", "3000", "--results", str(results), "--plugin", str(plugin), *more,
+        "--timesteps", "1200", "--results", str(results), "--plugin", str(plugin), *more,
     ]  # fmt: skip
 
 
@@ -138,7 +143,9 @@ def _command(pid: int) -> bytes:
 
 
 @pytest.fixture
-def plugin(tmp_path: Path) -> Path:
+def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in ("CHECKPOINT_SECONDS", "SAVING_SHARE"):  # for other tests, as they were
+        monkeypatch.setattr(record, name, getattr(record, name))
     path = tmp_path / "often.py"
     path.write_text(OFTEN)
     return path
@@ -186,11 +193,11 @@ def test_a_run_killed_at_random_moments_ends_as_one_that_was_not(
             slept += 0.002
         time.sleep(random.uniform(0, 0.1))
         _kill(pid)
-        code = forks.end()
-        assert code in (0, -signal.SIGKILL)
-        kills += code != 0
+        ended = forks.end()
+        assert ended in (0, -signal.SIGKILL)
+        kills += ended != 0
         resumed += any(b'"resumed"' in path.read_bytes() for path in killed.folder.glob("runs/*"))
-        again = ["--again"] if code == 0 else []
+        again = ["--again"] if ended == 0 else []
         words = command(killed.folder, plugin, ["often(T=3)"], *again)
     for folder in (killed.folder, tmp_path / "calm"):
         forks.start(*command(folder, plugin, ["often(T=3)"]))
@@ -216,10 +223,10 @@ def test_a_suite_killed_at_random_moments_ends_as_one_that_was_not(
             ):
                 time.sleep(0.005)
             time.sleep(random.uniform(0, 0.3))
-            if (code := running.poll()) is None:
+            if (done := running.poll()) is None:
                 break
-            assert code in (0, 1), (tmp_path / "said.txt").read_text()
-            running = start(killed.folder, plugin, *(["--again"] if code == 0 else []))
+            assert done in (0, 1), (tmp_path / "said.txt").read_text()
+            running = start(killed.folder, plugin, *(["--again"] if done == 0 else []))
         if what == "worker":
             _kill(random.choice(children(running.pid)))
         else:
@@ -227,20 +234,26 @@ def test_a_suite_killed_at_random_moments_ends_as_one_that_was_not(
             running.wait()
             running = start(killed.folder, plugin)
     assert running.wait(240) in (0, 1)
-    with pytest.raises(SystemExit) as ended:  # what its workers left
-        main(command(killed.folder, plugin, TRAINERS, "--seeds", str(len(SEEDS)), "--jobs", "2"))
-    assert ended.value.code == 0
+    rest = command(killed.folder, plugin, TRAINERS, "--seeds", str(len(SEEDS)), "--jobs", "2")
+    assert code(rest) == 0  # what its workers left
     calm(tmp_path / "calm", plugin)
     hold_equal(tmp_path / "calm", killed.folder)
 
 
 def calm(folder: Path, plugin: Path, *more: str) -> None:
-    """The suite's runs, one after the other and in this process."""
-    for trainer in TRAINERS:
-        for seed in SEEDS:
-            with pytest.raises(SystemExit) as ended:
-                main(command(folder, plugin, [trainer], "--seed", seed, *more))
-            assert ended.value.code == 0
+    """The suite's runs, one after the other, in this process and never saved."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CALM", "1")
+        for trainer in TRAINERS:
+            for seed in SEEDS:
+                assert code(command(folder, plugin, [trainer], "--seed", seed, *more)) == 0
+
+
+def code(words: list[str]) -> int | str | None:
+    """The exit code of a command in this process."""
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    return ended.value.code
 
 
 def hold_equal(left: Path, right: Path) -> None:
@@ -262,21 +275,23 @@ def _written(store: Store) -> int:
     return sum(path.stat().st_size for path in store.folder.glob("runs/*.jsonl"))
 
 
-def test_a_run_that_ends_badly_ends_alone(tmp_path: Path) -> None:
+def test_a_run_that_ends_badly_ends_alone(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     plugin, results = tmp_path / "bad.py", tmp_path / "results"
     plugin.write_text(ALONE)
-    hows = ["raises", "dies", "hangs", "starves", "diverges", "quits"]
+    hows = ["hangs", "raises", "dies", "starves", "diverges", "quits"]
     bad = [f"bad(how={how!r})" for how in hows]
-    command = [
-        sys.executable, "-m", "harness", "run", "plain_copy(bits=2)", *bad, "tbptt(T=3)",
+    ended = code([
+        "run", "plain_copy(bits=2)", *bad, "tbptt(T=3)",
         "--model", "lstm(hidden=8)", "--batch", "4", "--timesteps", "150", "--limit", "8",
-        "--plugin", str(plugin), "--results", str(results),
-    ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 1, done.stderr
-    ended = {r.spec.trainer: (r.status, r.end["error"]) for r in Store(results).records()}
-    assert ended.pop("tbptt(T=3)") == ("complete", None)
-    (raises, dies, hangs, starves, diverges, quits) = (ended[each] for each in bad)
+        "--plugin", str(plugin), "--results", str(results), "--jobs", "2",
+    ])  # fmt: skip
+    said = capfd.readouterr().err
+    assert ended == 1, said
+    found = {r.spec.trainer: (r.status, r.end["error"]) for r in Store(results).records()}
+    assert found.pop("tbptt(T=3)") == ("complete", None)
+    (hangs, raises, dies, starves, diverges, quits) = (found[each] for each in bad)
     assert raises[0] == "failed"
     assert "RuntimeError: <script>bad</script> (bad.py, line" in raises[1]
     assert dies == ("failed", "its process died (killed, or out of memory); "
@@ -289,7 +304,7 @@ def test_a_run_that_ends_badly_ends_alone(tmp_path: Path) -> None:
     assert diverges[0] == "diverged"
     assert "at update" in diverges[1]
     for each in bad:
-        assert each in done.stderr, "the summary names it"
+        assert each in said, "the summary names it"
 
 
 def test_a_suite_whose_progress_dies_is_not_one_that_was_stopped(
@@ -315,26 +330,29 @@ def test_two_suites_in_one_folder_share_the_work(tmp_path: Path, plugin: Path) -
     both = [start(tmp_path / "shared", plugin, *SHORT, "--jobs", "1") for _ in range(2)]
     assert [suite.wait(120) for suite in both] == [0, 0]
     records = sorted((tmp_path / "shared" / "runs").iterdir())
-    assert len(records) == 8
+    assert len(records) == len(TRAINERS) * len(SEEDS)
     for path in records:
         kinds = [line.split('"', 4)[3] for line in path.read_text().splitlines()]
         assert (kinds.count("run"), kinds.count("end")) == (1, 1), "made once"
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="mounting needs root")
-def test_a_disk_that_fills_up_damages_nothing(tmp_path: Path, plugin: Path) -> None:
+def test_a_disk_that_fills_up_damages_nothing(
+    tmp_path: Path, plugin: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     small = tmp_path / "small"
     small.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=48k", "tmpfs", str(small)]
     if subprocess.run(mount, capture_output=True, check=False).returncode:
         pytest.skip(reason="tmpfs cannot be mounted here")
     try:
-        assert start(small / "results", plugin, *SHORT, "--jobs", "1").wait(120) == 1
-        said = (tmp_path / "said.txt").read_text().splitlines()
+        words = command(small / "results", plugin, TRAINERS, *SHORT, "--seeds", "2", "--jobs", "1")
+        assert code(words) == 1
+        said = capfd.readouterr().err.splitlines()
         assert sum("cannot write" in line for line in said) == 1, said
         assert said[-1].endswith("No space left on device"), said
         subprocess.run(["mount", "-o", "remount,size=8m", str(small)], check=True)
-        assert start(small / "results", plugin, *SHORT, "--jobs", "1").wait(120) == 0
+        assert code(words) == 0
         calm(tmp_path / "calm", plugin, *SHORT)
         hold_equal(tmp_path / "calm", small / "results")
     finally:

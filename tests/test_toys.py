@@ -233,7 +233,7 @@ def test_a_trainer_is_closed_once_whatever_happened(
 def command(folder: Path, *more: str) -> list[str]:
     plugins = [word for path in PLUGINS for word in ("--plugin", str(path))]
     return ["run", "plain_copy(bits=2)", *TRAINERS, "tbptt(T=3)", "--model", "lstm(hidden=8)",
-            "--batch", "4", "--seeds", "4", "--timesteps", "600", "--results", str(folder),
+            "--batch", "4", "--seeds", "4", "--timesteps", "150", "--results", str(folder),
             *plugins, *more]  # fmt: skip
 
 
@@ -263,8 +263,12 @@ def test_toys_stand_in_table_figure_report_and_export(
     }
 
 
-def test_a_toy_that_was_killed_ends_as_one_that_was_not(tmp_path: Path) -> None:
+def test_a_toy_that_was_killed_ends_as_one_that_was_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A real kill: the process is gone between two episodes, or within one."""
+    for name in ("CHECKPOINT_SECONDS", "SAVING_SHARE"):  # for other tests, as they were
+        monkeypatch.setattr(record, name, getattr(record, name))
     often = tmp_path / "often.py"
     often.write_text(
         "from harness.runs import record\n"
@@ -273,9 +277,9 @@ def test_a_toy_that_was_killed_ends_as_one_that_was_not(tmp_path: Path) -> None:
         "class Often(Tbptt):\n    pass\n"
     )
     for trainer in TRAINERS:
-        spec = spec_of(trainer, timesteps=1500)
+        spec = spec_of(trainer, timesteps=800)
         words = ["run", spec.task, trainer, "--model", spec.model, "--batch", "4",
-                 "--timesteps", "1500", "--probe", "40", "--plugin", str(often)]  # fmt: skip
+                 "--timesteps", "800", "--probe", "40", "--plugin", str(often)]  # fmt: skip
         words += [word for path in PLUGINS for word in ("--plugin", str(path))]
         killed, calm = Store(tmp_path / "killed"), Store(tmp_path / "calm")
         with subprocess.Popen(
