@@ -74,8 +74,8 @@ def test_what_is_no_call_is_refused_in_one_line(text: str) -> None:
 @pytest.mark.parametrize(
     ("kind", "text", "said"),
     [
-        ("trainer", "dnii", "there are: bptt, dni, dni_aux, sg, tbptt (did you mean 'dni'?)"),
-        ("trainer", "lion", "no trainer 'lion'; there are: bptt, dni, dni_aux, sg, tbptt"),
+        ("trainer", "dnii", "uoro (did you mean 'dni'?)"),
+        ("trainer", "lion", "no trainer 'lion'; there are: artbp, behind, bp_lambda, bptt, dni"),
         ("task", "copy", "no task 'copy'; there are: char_lm, plain_copy, repeat_copy"),
         ("trainer", "dni(scal=1.0)", "no option for trainer 'dni' named 'scal'; there are:"),
         ("trainer", "bptt(T=3)", "no option for trainer 'bptt' named 'T'; there are: none"),

@@ -12,8 +12,9 @@ vectors whose product is P_k on average over random signs ν:
 a bᵀ has P's mean since E[ν νᵀ] = 1 and each cross term holds one ν, while the norms in (4) are
 the same for ν and -ν. T = 1 is the paper's algorithm; T > 1 is its memory-T variant, whose
 windows are backpropagated exactly, so that only what is behind them is random. Memory: the
-activations of one window, O(T), and a and b, B (d_state + |θ|). In products that is two to three
-times the work of truncated backpropagation, in many small steps. The variance grows with d_state, and every window adds its own.
+activations of one window, O(T), and a and b, B (d_state + |θ|). In products that is about three
+times the work of truncated backpropagation, in many small steps. The variance grows with d_state,
+and every window adds its own.
 
 Differences from the paper: J a is exact, not a finite difference. A small number is added to both
 norms in (4).
