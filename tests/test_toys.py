@@ -178,6 +178,7 @@ def test_a_method_that_draws_its_windows_is_not_compiled_of_itself() -> None:
     episode = random_episode(11, dtype=F64)
     assert not choice.pays(toy("wandering(T=3)"), episode, 10**9)
     assert choice.pays(toy("echoing(T=3)"), episode, 10**9)
+    assert not choice.pays(toy("recomputed(T=3)"), episode, 10**9)
 
 
 def test_what_is_built_to_be_checked_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:

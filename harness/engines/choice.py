@@ -64,14 +64,15 @@ class Auto(Engine):
 def pays(trainer: Trainer, episode: Episode, timesteps: int) -> bool:
     """Whether compiling saves more than it costs: windows of one shape, and enough of them.
 
-    Full backpropagation would need a graph for every episode length of a curriculum, and a method
-    that draws its windows one for every length of these.
+    Methods that take a whole episode at once would need a graph for every episode length of a
+    curriculum, and those that draw their windows one for every length of these.
     """
     if trainer.T is None or not _can_compile(trainer.model.device):
         return False
     twin = trainer.twin()
-    list(twin.cut(episode))
-    if not torch.equal(twin.rng.get_state(), trainer.rng.get_state()):
+    longest = max(window.length for window in twin.cut(episode))
+    drawn = not torch.equal(twin.rng.get_state(), trainer.rng.get_state())
+    if drawn or longest > trainer.T:
         return False
     list(twin.gradients(episode))
     with (meter := Meter(episode.weight.device)):
