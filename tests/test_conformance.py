@@ -42,8 +42,9 @@ TRACEABLE = [text for text in TRAINERS if not text.startswith(("uoro", "kf_rtrl"
 @pytest.mark.parametrize("task", TASKS.values())
 @pytest.mark.parametrize("trainer", TRAINERS)
 def test_every_trainer_learns_something_on_every_task_with_every_model(
-    trainer: str, task: str, model: str, registry: Registry
+    trainer: str, task: str, model: str, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("harness.runs.run.EVALUATIONS", 1)  # half of the time on text
     sized = (
         f"{model}(hidden=16)" if "hidden" in REGISTRY.entry("model", model).defaults() else model
     )
