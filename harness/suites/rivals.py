@@ -53,7 +53,7 @@ def episode_lengths() -> list[RunSpec]:
 class Rivals(Suite):
     """Every way to learn across the cut."""
 
-    figures = ("frontier",)
+    figures = ("frontier", "trace_bytes")
     claims = ("same_memory", "same_seconds", "same_data")
 
     def runs(self, registry: Registry) -> list[RunSpec]:
