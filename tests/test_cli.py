@@ -206,6 +206,7 @@ BAD = [
     (["run", "plain_copi", "bptt"], "no task 'plain_copi'", "did you mean 'plain_copy'?"),
     ([*RUN, "dnii"], "no trainer 'dnii'", "did you mean 'dni'?"),
     ([*RUN, "bptt", "dni(warmupp=3)"], "no option for trainer 'dni' named 'warmupp'", "'warmup'?"),
+    ([*RUN, "tbptt(3)"], "cannot read 'tbptt(3)': options need names", "tbptt(option=3)"),
     ([*RUN, "dni(T=0)"], "T must be at least 1", "got 0"),
     ([*RUN, "bptt", "--timesteps", "-5"], "timesteps must be at least 1", "got -5"),
     ([*RUN, "bptt", "--timesteps", "many"], "--timesteps", "'many' is not a valid integer"),
@@ -226,16 +227,18 @@ BAD = [
     (["run", "plain_copy(protocol='both')", "bptt"], "'stream' or 'reset'", "got 'both'"),
     ([*RUN, "bptt", "--plugin", "broken.py"], "plug-in broken.py, line 1", "invalid syntax"),
     ([*RUN, "bptt", "--plugin", "absent.py"], "no plug-in file", "absent.py"),
-    (["suite", "quik"], "no suite 'quik'", "did you mean 'quick'?"),
+    (["suite", "quik"], "no suite or figure 'quik'", "ablation, activation_bytes, alignment"),
+    (["suite", "quik"], "no suite or figure 'quik'", "did you mean 'quick'?"),
     (["verdict", "speeed"], "no claim 'speeed'", "did you mean 'speed'?"),
     (["verdict", "--results", "nowhere"], "no folder 'nowhere' for --results", ""),
     (["suite", "quick", "--timesteps", "0"], "timesteps must be at least 1", "got 0"),
     (["plot", "level"], "no figure 'level'", "did you mean 'levels'?"),
-    (["plot", "levels"], "no records in results/local", ""),
-    (["plot"], "no records in results/local", ""),
-    (["list", "run"], "no records in results/local", ""),
+    (["plot", "levels"], "no folder 'results/local' for --results", ""),
+    (["plot"], "no folder 'results/local' for --results", ""),
+    (["list", "run"], "no folder 'results/local' for --results", ""),
     ([*RUN, "bptt", "--data", "nowhere"], "no folder 'nowhere' for --data", ""),
-    ([*RUN, "bptt", "--lr", "inf"], "lr must be at least 0", "got inf"),
+    ([*RUN, "bptt", "--lr", "inf"], "lr must be a finite number of at least 0", "inf"),
+    ([*RUN, "bptt", "--lr", "nan"], "lr must be a finite number of at least 0", "got nan"),
     ([*RUN, "bptt", "--seed", "9223372036854775807"], "seed must be under 2**32", ""),
     ([*RUN, "bptt", "--batch", "100000000000000"], "cannot be built", ""),
     ([*RUN, "bptt", "--model", "lstm(hidden=100000000)"], "cannot be built", ""),
@@ -245,9 +248,9 @@ BAD = [
     ([*RUN, "bptt", "--corpus", "ptb"], "--corpus is for char_lm, not for plain_copy", ""),
     (["profile", "plain_copy", "dnii"], "no trainer 'dnii'", ""),
     (["export", "--out", "t.xlsx"], "--out must end in .csv or .parquet", ""),
-    (["export", "--out", "t.csv"], "no records in", ""),
+    (["export", "--out", "t.csv"], "no folder 'results/local' for --results", ""),
     (["report"], "no folder 'results/local' for --results", ""),
-    (["compare", "bptt", "sg"], "no records in results/local", ""),
+    (["compare", "bptt", "sg"], "no folder 'results/local' for --results", ""),
     (["rnu"], "no command 'rnu'", "did you mean 'run'?"),
 ]
 
@@ -361,6 +364,7 @@ def test_an_edited_plug_in_does_not_get_its_old_result(
         ("yield loss.detach()", "", 1, "without filling any .grad of the model"),
         ("yield loss", "def __init__(self, model, loss, T): ...", 2, "missing a required argument"),
         ("yield loss", "def __init__(self, model, loss, *, T): ...", 2, "needs T: own(T=...)"),
+        ("yield loss", "def __init__(self, model, loss, T=4): ...", 2, "write a * before T in"),
     ],
 )
 def test_a_trainer_that_breaks_its_promise_is_told_how(
@@ -388,6 +392,18 @@ def test_a_plug_in_that_lacks_a_method_is_told_which(
     path.write_text("from harness.trainer import Trainer\nclass Own(Trainer):\n    x = 1\n")
     assert call(*RUN, "typo", "--plugin", str(path)) == 2
     assert "Own does not define gradients" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["my-bad", "my trainer", "2nd", "class"])
+def test_a_plug_in_whose_name_could_not_be_typed_is_refused(
+    name: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / f"{name}.py"
+    path.write_text(MINE, encoding="utf-8")
+    assert call(*RUN, "bptt", "--plugin", str(path)) == 2
+    _, err = capfd.readouterr()
+    assert err.count("\n") == 1
+    assert f"plug-in {name}.py: rename the file, letters, digits and _ only" in err
 
 
 def test_one_figure_is_a_suite_and_draws_its_own_runs_not_all_that_lies_in_the_folder(

@@ -66,7 +66,7 @@ def command(
     elif name in registry.names("figure"):
         specs, figures, claims = registry.make("figure", name).runs(registry), (name,), ()
     else:
-        raise unknown("suite", name, registry.names("suite") + registry.names("figure"))
+        raise unknown("suite or figure", name, registry.names("suite") + registry.names("figure"))
     specs = [
         replace(
             spec,
