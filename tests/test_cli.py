@@ -175,7 +175,15 @@ def test_a_suite_with_a_claim_prints_its_verdict_and_verdict_prints_it_again(
     assert call("verdict", "--results", str(tmp_path)) == 0
     every = capsys.readouterr().out
     assert [f"({letter})" in every for letter in "abcdefg"] == [True] * 7
-    assert "`sgbench suite claims` makes them" in every
+    assert "not tested: no runs recorded; `sgbench suite claims` makes them, with" in every
+    for wrong, said in (
+        (folder, f"mean --results {tmp_path}?"),
+        (folder / "runs", "named claims"),
+    ):
+        assert call("verdict", "--results", str(wrong)) == 2
+        _, err = capsys.readouterr()
+        assert err.count("\n") == 1
+        assert said in err
 
 
 def test_an_estimate_makes_nothing(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -208,6 +216,7 @@ BAD = [
     ([*RUN, "bptt", "dni(warmupp=3)"], "no option for trainer 'dni' named 'warmupp'", "'warmup'?"),
     ([*RUN, "tbptt(3)"], "cannot read 'tbptt(3)': options need names", "tbptt(option=3)"),
     ([*RUN, "dni(T=0)"], "T must be at least 1", "got 0"),
+    ([*RUN, "tbptt(T=41)", "--timesteps", "40"], "T must not exceed --timesteps (40)", "got 41"),
     ([*RUN, "bptt", "--timesteps", "-5"], "timesteps must be at least 1", "got -5"),
     ([*RUN, "bptt", "--timesteps", "many"], "--timesteps", "'many' is not a valid integer"),
     ([*RUN, "bptt", "--batch", "0"], "batch must be at least 1", "got 0"),
@@ -358,9 +367,20 @@ def test_an_edited_plug_in_does_not_get_its_old_result(
     ("body", "init", "code", "said"),
     [
         ("raise MemoryError('too much')", "", 1, "MemoryError: too much (own.py, line 7)"),
-        ("loss.backward()", "", 1, "gradients() must yield losses, but it returned None"),
+        (
+            "loss.backward()",
+            "",
+            1,
+            "Own.gradients() must yield losses, but it returned None (own.py; noticed in cost.py",
+        ),
+        ("self.unroll(episode, 3)", "", 1, "(own.py, line 7)"),
         ("return iter(())", "", 1, "gradients() yielded no loss for an episode"),
-        ("loss.backward(); yield loss.item()", "", 1, "must yield the loss as a tensor"),
+        (
+            "loss.backward(); yield loss.item()",
+            "",
+            1,
+            "Own.gradients() must yield the loss as a tensor",
+        ),
         ("yield loss.detach()", "", 1, "without filling any .grad of the model"),
         ("yield loss", "def __init__(self, model, loss, T): ...", 2, "missing a required argument"),
         ("yield loss", "def __init__(self, model, loss, *, T): ...", 2, "needs T: own(T=...)"),

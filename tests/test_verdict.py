@@ -266,7 +266,7 @@ def test_runs_of_different_settings_are_no_pair_and_two_of_one_are_refused(
     theirs = [run("tbptt(T=2)", s, 4) for s in range(10)]
     for record in theirs:
         record.spec = replace(record.spec, timesteps=50)
-    assert "undecided: no runs recorded" in lines("bootstrapping", ours + theirs, registry)[1]
+    assert "not tested: no runs recorded" in lines("bootstrapping", ours + theirs, registry)[1]
     assert not any("at equal T:" in x for x in lines("dependency", ours + theirs, registry))
     twice = [run("tbptt(T=2)", 0, 4), run("tbptt(T=2)", 0, 5, clip=0.5)]
     with pytest.raises(ValueError, match="two runs of plain_copy"):

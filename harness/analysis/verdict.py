@@ -54,7 +54,8 @@ def heading(claim: Claim, records: Sequence[Record]) -> str:
 
 def unrecorded(claim: Claim) -> str:
     """The line for a claim that has no recorded runs."""
-    return f"undecided: no runs recorded; `sgbench suite {claim.suite}` makes them"
+    suite = f"sgbench suite {claim.suite}"
+    return f"not tested: no runs recorded; `{suite}` makes them, with --estimate it says how long"
 
 
 def judged(claim: Claim, records: Sequence[Record]) -> list[str]:
