@@ -167,14 +167,14 @@ def test_a_suite_with_a_claim_prints_its_verdict_and_verdict_prints_it_again(
     assert call("suite", "gap", *asked) == 0
     said = capsys.readouterr().out
     assert "tbptt(T=3)" in said
-    assert "(b) Does it learn longer dependencies?" in said
+    assert "dependency (b): Does it learn longer dependencies?" in said
     assert "dni solves longer dependencies than truncation at equal T: plain_copy" in said
     assert call("verdict", "dependency", "--results", str(tmp_path)) == 0
     again = capsys.readouterr().out
     assert again in said
     assert call("verdict", "--results", str(tmp_path)) == 0
     every = capsys.readouterr().out
-    assert [f"({letter})" in every for letter in "abcdefg"] == [True] * 7
+    assert [f"({letter})" in every for letter in "abcdefgk"] == [True] * 8
     assert "not tested: no runs recorded; `sgbench suite claims` makes them, with" in every
     for wrong, said in (
         (folder, f"mean --results {tmp_path}?"),

@@ -91,6 +91,15 @@ def test_a_verdict_needs_pairs_an_interval_and_a_test(
     assert finding.verdict(p) == said
 
 
+def test_every_claim_has_a_letter_of_its_own_and_is_printed_with_its_name(
+    registry: Registry,
+) -> None:
+    claims = {name: registry.make("claim", name) for name in registry.names("claim")}
+    assert len({claim.letter for claim in claims.values()}) == len(claims)
+    for name, claim in claims.items():
+        assert judged(claim, [])[0] == f"{name} ({claim.letter}): {claim.question}"
+
+
 def test_a_planted_effect_is_found_its_reverse_too_and_none_is_undecided(
     registry: Registry,
 ) -> None:
