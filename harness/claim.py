@@ -1,4 +1,4 @@
-"""The interface of a claim: what is said of a method, and the records that decide it."""
+"""The interface of a claim: a statement about a method, and the records that decide it."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Finding:
 
 
 class Claim(ABC):
-    """What is said of a method, to be tested on records.
+    """A statement about a method, to be tested on records.
 
     letter:   its place among the claims, its own
     question: what it answers
