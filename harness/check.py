@@ -13,7 +13,11 @@ def at_least(minimum: float, **values: float) -> None:
     >>> at_least(1, T=3, hidden=64)
     """
     for name, value in values.items():
-        if not minimum <= value < math.inf:
+        if not math.isfinite(value):
+            raise ValueError(
+                f"{name} must be a finite number of at least {minimum:g}, got {value!r}"
+            )
+        if value < minimum:
             raise ValueError(f"{name} must be at least {minimum:g}, got {value!r}")
 
 
@@ -33,7 +37,7 @@ def unknown(what: str, name: str, known: Iterable[str]) -> ValueError:
     >>> str(unknown("trainer", "dnii", ["bptt", "dni"]))
     "no trainer 'dnii'; there are: bptt, dni (did you mean 'dni'?)"
     """
-    names = sorted(known)
+    names = sorted(set(known))
     meant = get_close_matches(name, names, n=1)
     hint = f" (did you mean {meant[0]!r}?)" if meant else ""
     return ValueError(f"no {what} {name!r}; there are: {', '.join(names) or 'none'}{hint}")

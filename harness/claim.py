@@ -1,4 +1,4 @@
-"""The interface of a claim: what is said of a method, and the records that decide it."""
+"""The interface of a claim: a statement about a method, and the records that decide it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Finding:
     says:    the claim, as a sentence that may be true or false
     where:   what it was tried on
     paired:  the effect and its p-value, against `null`
-    unit:    of the effect: "×" for a ratio
+    unit:    of the effect, and what was measured: "× T_task, dni / sg" for a ratio
     bound:   whether the effect is only a lower bound, because the measurement ends too early
     if_true: the side of `null` on which the effect then lies
     details: further lines to print, not tested
@@ -57,9 +57,9 @@ class Finding:
 
 
 class Claim(ABC):
-    """What is said of a method, to be tested on records.
+    """A statement about a method, to be tested on records.
 
-    letter:   its place among the claims
+    letter:   its place among the claims, its own
     question: what it answers
     suite:    whose runs decide it
     """
@@ -67,6 +67,11 @@ class Claim(ABC):
     letter: str
     question: str
     suite: str
+
+    @property
+    def name(self) -> str:
+        """The name of its file, which is what `sgbench verdict` takes."""
+        return type(self).__module__.rpartition(".")[2].removeprefix("sgbench_plugin_")
 
     @abstractmethod
     def findings(self, records: Sequence[Record]) -> list[Finding]:

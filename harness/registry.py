@@ -15,7 +15,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 from harness.check import unknown
 from harness.names.call import Call
-from harness.names.options import declared_options, written_options
+from harness.names.options import declared_options, positional_options, written_options
 from harness.names.plugin import FOLDERS, class_in, imported, lacking
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -88,7 +88,13 @@ class Registry:
     def options(self, kind: str, text: str) -> dict[str, Any]:
         """Every option of a call with its value, defaults included; ValueError on a bad one."""
         call = Call.parse(text)
-        keywords, types = declared_options(self.entry(kind, call.name).load())
+        cls = self.entry(kind, call.name).load()
+        keywords, types = declared_options(cls)
+        if loose := positional_options(cls):
+            raise ValueError(
+                f"{kind} {call.name!r}: write a * before {loose[0]} in __init__: "
+                "options are keyword-only"
+            )
         for name, value in call.options.items():
             if name not in keywords:
                 raise unknown(f"option for {kind} {call.name!r} named", name, keywords)

@@ -80,6 +80,8 @@ class Store:
 
     def existing(self) -> list[Record]:
         """records(); ValueError where there is none."""
+        if not self.folder.is_dir():
+            raise ValueError(f"no folder {str(self.folder)!r} for --results")
         found = self.records()
         if not found:
             raise ValueError(f"no records in {self.folder}")

@@ -1,1 +1,1 @@
-"""Figures, one a file; the file name is the name, a leading underscore marks what they share."""
+"""Figures, one per file; the file name is the name, a leading underscore marks what they share."""

@@ -137,13 +137,14 @@ def line(style: Mapping[str, Mapping[str, Any]], label: str) -> dict[str, Any]:
     }
 
 
-def legend(drawing: Drawing, labels: Iterable[str]) -> None:
-    """One legend for all panels, below them."""
+def legend(drawing: Drawing, labels: Iterable[str], note: str = "") -> None:
+    """One legend for all panels, below them; note: what is not drawn, or how to read what is."""
     shown = ordered(labels)
     style = styles(shown)
     drawing.legend(
         handles=[Line2D([], [], label=label, **line(style, label)) for label in shown],
         loc="outside lower center", ncols=min(len(shown), 6), frameon=False, handlelength=4,
+        title=note or None, title_fontsize="small",
     )  # fmt: skip
 
 
@@ -156,6 +157,12 @@ def panels(
     size = (scale * PANEL[0] * columns, scale * PANEL[1] * rows + HEADROOM)
     drawing = Drawing(figsize=size, layout="constrained")
     return drawing, drawing.subplots(rows, columns, squeeze=False, **options)
+
+
+def levels_from_zero(axes: Axes) -> None:
+    """Let y begin at zero, with a little room for lines that stay there."""
+    top = max(axes.get_ylim()[1], 1.0)
+    axes.set_ylim(-0.03 * top, top)
 
 
 def wrapped(label: str) -> str:

@@ -1,4 +1,4 @@
-"""What makes the method work: each choice undone, what was solved, how loud the prediction was."""
+"""What makes the method work: each choice undone, what was solved, the size of the prediction."""
 
 from __future__ import annotations
 
@@ -45,18 +45,18 @@ class Ablation(Figure):
         for (left, right), group in zip(grid, groups, strict=True):
             variants = ordered(r.spec.trainer for r in group)[::-1]
             _dots(left, variants, [(r, attained(r) or 0.0) for r in group])
-            _dots(right, variants, [(r, n) for r in group if (n := _loudness(r)) is not None])
+            _dots(right, variants, [(r, n) for r in group if (n := _size(r)) is not None])
             right.set_xscale("log")
             right.axvline(1, color="0.7", linewidth=1, zorder=0)
             right.set_yticklabels([])
-            left.set_xlim(0, None)
+            left.set_xlim(-0.05 * left.get_xlim()[1], None)  # room for points at 0
             seeds = len({r.spec.seed for r in group})
             left.xaxis.set_major_locator(MaxNLocator(integer=True))
-            said = f"{_shared.task(group[0])}: a point a seed, {seeds} seeds"
+            said = f"{_shared.task(group[0])}: one point per seed, {seeds} seeds"
             left.set(title=f"{said}\nlevel solved", ylabel="variant",
                      xlabel=_shared.wrapped(score(group[0]).heading()))  # fmt: skip
             right.set(
-                title="loudness of the prediction",
+                title="size (norm) of the prediction",
                 xlabel="norm of synthetic gradient\nover the true one's (1: right)",
                 ylabel=" ",
             )
@@ -76,7 +76,7 @@ def _dots(axes: Axes, variants: list[str], found: list[tuple[Record, float]]) ->
     axes.grid(axis="y", color="0.9")
 
 
-def _loudness(record: Record) -> float | None:
+def _size(record: Record) -> float | None:
     ratios = [
         ratio
         for p in record.probes

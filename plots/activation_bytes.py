@@ -18,8 +18,8 @@ from harness.suites import quick
 from plots import _shared
 
 MEASURES = (
-    ("activation_bytes", "Held for the backward pass", "activations, peak (kB)"),
-    ("peak_memory_bytes", "All memory", "allocator's peak over idle (kB)"),
+    ("activation_bytes", "Held for the backward pass", "activations, peak (kB, log)"),
+    ("peak_memory_bytes", "All memory", "allocator's peak over idle (kB, log)"),
 )
 LARGEST, SMALLEST = 14, 5
 """Markers, in points."""
@@ -50,7 +50,8 @@ class ActivationBytes(Figure):
                     markersize=size, markerfacecolor="none", markeredgewidth=1.5,
                 )  # fmt: skip
             axes.set(
-                xscale="log", yscale="log", xlabel="episode length L (timesteps)", ylabel=unit,
+                xscale="log", yscale="log", xlabel="episode length L (timesteps, log)",
+                ylabel=unit,
                 title=what,
             )  # fmt: skip
             axes.set_xticks(lengths, [str(length) for length in lengths])

@@ -47,8 +47,13 @@ class Alignment(Figure):
                 if (runs := [r for r in all_runs if any(p["boundary_cosine"] for p in r.probes)])
             }
             for axes, which, value, label in (
-                (row[0], named, _gradient, "cosine, trainer's gradient with full BPTT's"),
-                (row[1], predicting, _boundaries, "cosine, synthetic gradient with the true one"),
+                (row[0], named, _gradient, "cosine between the trainer's gradient and full BPTT's"),
+                (
+                    row[1],
+                    predicting,
+                    _boundaries,
+                    "cosine between the synthetic gradient and the true one",
+                ),
             ):
                 if which:
                     frame = _shared.on_grid(which, _probes, "timesteps", value)
@@ -61,7 +66,13 @@ class Alignment(Figure):
                 )
                 _shared.thousands(axes)
             labels |= named.keys()
-        _shared.legend(drawing, labels)
+        every = max(r.spec.probe for group in groups for r in group)
+        _shared.legend(
+            drawing,
+            labels,
+            f"One probe in {every:,} updates. bptt makes one update per episode: it ends early, or "
+            "is absent with a single probe.",
+        )
         drawing.suptitle(
             "Gradients along training: of the weights (left), at the boundaries (right)"
         )

@@ -40,7 +40,7 @@ class Bits(Figure):
                     title=_shared.title(group),
                     xlabel=f"{seen} seen (millions)"
                     if x == "timesteps"
-                    else "seconds of training alone",
+                    else "seconds of training alone\n(a curve ends where its fastest seed ended)",
                     ylabel=_shared.wrapped(by.heading("validation")),
                 )
             labels |= named.keys()

@@ -46,11 +46,15 @@ class Costs(Figure):
                 middle = np.array([median(values[t]) for t in labels])
                 spread = np.array([(min(values[t]), max(values[t])) for t in labels]).T
                 axes.barh(
-                    labels, middle, xerr=abs(spread - middle), alpha=0.75, edgecolor="white",
-                    ecolor="0.45",
+                    labels, middle, alpha=0.75, edgecolor="white",
                     color=[style["palette"][t] for t in labels],
                     hatch=[style["hatches"][t] for t in labels],
                 )  # fmt: skip
+                for colour, width in (("white", 4.0), ("black", 1.4)):  # seen on any bar
+                    axes.errorbar(
+                        middle, labels, xerr=abs(spread - middle), fmt="none", ecolor=colour,
+                        elinewidth=width,
+                    )  # fmt: skip
                 axes.set(xlabel=f"{what} ({unit})", ylabel="")
                 _shared.thousands(axes)
             row[0].set(ylabel="trainer")

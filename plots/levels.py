@@ -37,8 +37,8 @@ class Levels(Figure):
                 title=_shared.title(group),
                 xlabel="timesteps seen per sequence",
                 ylabel=_shared.wrapped(by.heading()),
-                ylim=(-0.3, None),
             )
+            _shared.levels_from_zero(axes)
             axes.yaxis.set_major_locator(MaxNLocator(integer=by.digits == 0))
             labels |= named.keys()
         _shared.legend(drawing, labels)

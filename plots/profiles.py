@@ -55,7 +55,12 @@ class Profiles(Figure):
         for axes in grid[-1]:
             axes.set_xlabel("τ")
         drawing.suptitle("How often a method reaches the target within τ times what the best took")
-        _shared.legend(drawing, {m for row in rows for ratios in row.values() for m in ratios})
+        _shared.legend(
+            drawing,
+            {m for row in rows for ratios in row.values() for m in ratios},
+            "problem: one setting (task, budget, ...) and one seed; τ: what a method took to the "
+            "target there, over what the best method took",
+        )
         return drawing
 
 

@@ -53,8 +53,8 @@ GROUPS = (
     ("dni_aux", "DNI + auxiliary task", (2, 3, 4, 5, 8)),
     ("sg", "SG, no bootstrap (ours)", (2, 3, 4, 5, 8)),
 )
-WIDTH, HEIGHT = 0.66, 0.78  # of a cell, inches
-MARGIN = 0.7
+WIDTH, HEIGHT = 0.8, 0.78  # of a cell, inches
+MARGIN = 0.35
 """Width of the column of row names beyond two cells, in cells."""
 
 
@@ -126,6 +126,8 @@ def _row(axes: Axes, y: float, group: Sequence[Record]) -> None:
                 spread = f"{found.low:.{row.digits}f}–{found.high:.{row.digits}f}"
                 axes.text(x, y + 0.02, spread if found.n > 1 else "1 seed", ha="center",
                           va="center", fontsize=8.5)  # fmt: skip
+            elif trainer == "bptt" and text:  # a stretch of text is 40 characters: tbptt(T=40)
+                axes.text(x, y, "as T=40", ha="center", va="center", color="0.35", fontsize=9)
             if published is not None and text in (None, "ptb"):
                 axes.text(x, y + 0.28, f"{published:g}", ha="center", va="center", color="0.5",
                           style="italic", fontsize=9.5)  # fmt: skip

@@ -15,7 +15,11 @@ from harness.names.call import Call
 from harness.registry import Registry
 from harness.spec import RunSpec
 from harness.store import Record
+from harness.suites import table1_desk
 from plots import _shared
+
+WIDE, HEIGHT = 1.6, 3.7
+"""Of a panel: in widths of others; in inches."""
 
 
 class Tuning(Figure):
@@ -38,8 +42,9 @@ class Tuning(Figure):
         }
         if not panels:
             raise LookupError("no completed runs of several settings to draw")
-        drawing, (grid,) = _shared.panels(1, len(panels), scale=1.1)
-        for axes, trials in zip(grid, panels.values(), strict=True):
+        drawing, grid = _shared.panels(len(panels), 1, scale=WIDE)
+        drawing.set_figheight(_shared.HEADROOM + HEIGHT * len(panels))
+        for axes, trials in zip(grid[:, 0], panels.values(), strict=True):
             methods = ordered(method for method, _ in trials)
             style = styles(methods)
             measured = score(next(iter(trials.values()))[0])
@@ -56,9 +61,13 @@ class Tuning(Figure):
                 )  # fmt: skip
                 best = next(t for t in scores if scores[t] == measured.best(scores.values()))
                 axes.annotate(
-                    best, (x, scores[best]), (0, 8 * side), textcoords="offset points",
-                    ha="center", va="bottom" if side > 0 else "top", fontsize=8,
+                    best, (x, scores[best]), (0, 10 * side), textcoords="offset points",
+                    ha="center", va="bottom" if side > 0 else "top", fontsize=9,
                 )  # fmt: skip
+                taken = [scores[said] for (each, said), group in trials.items()
+                         if each == method and _chosen(group[0])]  # fmt: skip
+                axes.scatter([x] * len(taken), taken, s=170, facecolor="none", edgecolor="black",
+                             linewidth=1.3)  # fmt: skip
             axes.set_xticks(range(len(methods)), methods)
             axes.set(
                 title=_shared.task(next(iter(trials.values()))[0]),
@@ -68,18 +77,38 @@ class Tuning(Figure):
                 else _shared.wrapped(f"{measured.heading()}, mean over training"),
             )
             axes.margins(y=0.35)
-        drawing.suptitle("What was tried: a point a trial, the best of each method named")
+        drawing.suptitle(
+            "What was tried: one point per trial, the best of each method named;\n"
+            "ringed: the setting that was chosen (one for both copy tasks)"
+        )
+        drawing.supxlabel("lr, clip: of the model; M lr: of the synthesiser", fontsize="small")
         return drawing
 
 
 def _trial(record: Record) -> tuple[str, str]:
     """The method, and what was tried: its rates, and a line for each of its own options."""
     options = {k: v for k, v in Call.parse(record.spec.trainer).options.items() if k != "T"}
-    said = {"lr": "own lr"}  # of the method's parameters, not of the model's
+    said = {"lr": "M lr"}  # of the synthesiser, not of the model
     own = [f"{said.get(k, k)} {v:g}" if isinstance(v, float) else f"{k} {v}"
            for k, v in options.items()]  # fmt: skip
     lr, clip = rates(record)
     return name(record), "\n".join((f"lr {lr:g}, clip {clip:g}", *own))
+
+
+def _chosen(record: Record) -> bool:
+    """Whether a trial is at the setting that table1_desk runs its method at.
+
+    The rates of bptt on text are those of its longer windows. A method of a plug-in has none.
+    """
+    method, registry, text = name(record), Registry(), bool(record.header.get("corpus"))
+    if method not in registry.names("trainer"):
+        return False
+    usual = table1_desk.tuned(record.spec.task, method, 0, 1)
+    at = table1_desk.TEXT_LONGER if text and method == "bptt" else (usual.lr, usual.clip)
+    call = table1_desk.on_text(method) if text else method
+    ours = registry.options("trainer", call)
+    tried = {k: v for k, v in Call.parse(record.spec.trainer).options.items() if k != "T"}
+    return rates(record) == at and all(ours[k] == v for k, v in tried.items())
 
 
 def _reached(record: Record) -> float:

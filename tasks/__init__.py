@@ -1,1 +1,1 @@
-"""Tasks, one a file; the file name is the name, a leading underscore marks what they share."""
+"""Tasks, one per file; the file name is the name, a leading underscore marks what they share."""

@@ -170,15 +170,23 @@ def test_a_suite_with_a_claim_prints_its_verdict_and_verdict_prints_it_again(
     assert call("suite", "gap", *asked) == 0
     said = capsys.readouterr().out
     assert "tbptt(T=3)" in said
-    assert "(b) Does it learn longer dependencies?" in said
+    assert "dependency (b): Does it learn longer dependencies?" in said
     assert "dni solves longer dependencies than truncation at equal T: plain_copy" in said
     assert call("verdict", "dependency", "--results", str(tmp_path)) == 0
     again = capsys.readouterr().out
     assert again in said
     assert call("verdict", "--results", str(tmp_path)) == 0
     every = capsys.readouterr().out
-    assert [f"({letter})" in every for letter in "abcdefg"] == [True] * 7
-    assert "`sgbench suite claims` makes them" in every
+    assert [f"({letter})" in every for letter in "abcdefgk"] == [True] * 8
+    assert "not tested: no runs recorded; `sgbench suite claims` makes them, with" in every
+    for wrong, said in (
+        (folder, f"mean --results {tmp_path}?"),
+        (folder / "runs", "named claims"),
+    ):
+        assert call("verdict", "--results", str(wrong)) == 2
+        _, err = capsys.readouterr()
+        assert err.count("\n") == 1
+        assert said in err
 
 
 def test_an_estimate_makes_nothing(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -209,7 +217,9 @@ BAD = [
     (["run", "plain_copi", "bptt"], "no task 'plain_copi'", "did you mean 'plain_copy'?"),
     ([*RUN, "dnii"], "no trainer 'dnii'", "did you mean 'dni'?"),
     ([*RUN, "bptt", "dni(warmupp=3)"], "no option for trainer 'dni' named 'warmupp'", "'warmup'?"),
+    ([*RUN, "tbptt(3)"], "cannot read 'tbptt(3)': options need names", "tbptt(option=3)"),
     ([*RUN, "dni(T=0)"], "T must be at least 1", "got 0"),
+    ([*RUN, "tbptt(T=41)", "--timesteps", "40"], "T must not exceed --timesteps (40)", "got 41"),
     ([*RUN, "bptt", "--timesteps", "-5"], "timesteps must be at least 1", "got -5"),
     ([*RUN, "bptt", "--timesteps", "many"], "--timesteps", "'many' is not a valid integer"),
     ([*RUN, "bptt", "--batch", "0"], "batch must be at least 1", "got 0"),
@@ -229,16 +239,18 @@ BAD = [
     (["run", "plain_copy(protocol='both')", "bptt"], "'stream' or 'reset'", "got 'both'"),
     ([*RUN, "bptt", "--plugin", "broken.py"], "plug-in broken.py, line 1", "invalid syntax"),
     ([*RUN, "bptt", "--plugin", "absent.py"], "no plug-in file", "absent.py"),
-    (["suite", "quik"], "no suite 'quik'", "did you mean 'quick'?"),
+    (["suite", "quik"], "no suite or figure 'quik'", "ablation, activation_bytes, alignment"),
+    (["suite", "quik"], "no suite or figure 'quik'", "did you mean 'quick'?"),
     (["verdict", "speeed"], "no claim 'speeed'", "did you mean 'speed'?"),
     (["verdict", "--results", "nowhere"], "no folder 'nowhere' for --results", ""),
     (["suite", "quick", "--timesteps", "0"], "timesteps must be at least 1", "got 0"),
     (["plot", "level"], "no figure 'level'", "did you mean 'levels'?"),
-    (["plot", "levels"], "no records in results/local", ""),
-    (["plot"], "no records in results/local", ""),
-    (["list", "run"], "no records in results/local", ""),
+    (["plot", "levels"], "no folder 'results/local' for --results", ""),
+    (["plot"], "no folder 'results/local' for --results", ""),
+    (["list", "run"], "no folder 'results/local' for --results", ""),
     ([*RUN, "bptt", "--data", "nowhere"], "no folder 'nowhere' for --data", ""),
-    ([*RUN, "bptt", "--lr", "inf"], "lr must be at least 0", "got inf"),
+    ([*RUN, "bptt", "--lr", "inf"], "lr must be a finite number of at least 0", "inf"),
+    ([*RUN, "bptt", "--lr", "nan"], "lr must be a finite number of at least 0", "got nan"),
     ([*RUN, "bptt", "--seed", "9223372036854775807"], "seed must be under 2**32", ""),
     ([*RUN, "bptt", "--batch", "100000000000000"], "cannot be built", ""),
     ([*RUN, "bptt", "--model", "lstm(hidden=100000000)"], "cannot be built", ""),
@@ -248,9 +260,9 @@ BAD = [
     ([*RUN, "bptt", "--corpus", "ptb"], "--corpus is for char_lm, not for plain_copy", ""),
     (["profile", "plain_copy", "dnii"], "no trainer 'dnii'", ""),
     (["export", "--out", "t.xlsx"], "--out must end in .csv or .parquet", ""),
-    (["export", "--out", "t.csv"], "no records in", ""),
+    (["export", "--out", "t.csv"], "no folder 'results/local' for --results", ""),
     (["report"], "no folder 'results/local' for --results", ""),
-    (["compare", "bptt", "sg"], "no records in results/local", ""),
+    (["compare", "bptt", "sg"], "no folder 'results/local' for --results", ""),
     (["rnu"], "no command 'rnu'", "did you mean 'run'?"),
 ]
 
@@ -358,12 +370,24 @@ def test_an_edited_plug_in_does_not_get_its_old_result(
     ("body", "init", "code", "said"),
     [
         ("raise MemoryError('too much')", "", 1, "MemoryError: too much (own.py, line 7)"),
-        ("loss.backward()", "", 1, "gradients() must yield losses, but it returned None"),
+        (
+            "loss.backward()",
+            "",
+            1,
+            "Own.gradients() must yield losses, but it returned None (own.py; noticed in cost.py",
+        ),
+        ("self.unroll(episode, 3)", "", 1, "(own.py, line 7)"),
         ("return iter(())", "", 1, "gradients() yielded no loss for an episode"),
-        ("loss.backward(); yield loss.item()", "", 1, "must yield the loss as a tensor"),
+        (
+            "loss.backward(); yield loss.item()",
+            "",
+            1,
+            "Own.gradients() must yield the loss as a tensor",
+        ),
         ("yield loss.detach()", "", 1, "without filling any .grad of the model"),
         ("yield loss", "def __init__(self, model, loss, T): ...", 2, "missing a required argument"),
         ("yield loss", "def __init__(self, model, loss, *, T): ...", 2, "needs T: own(T=...)"),
+        ("yield loss", "def __init__(self, model, loss, T=4): ...", 2, "write a * before T in"),
     ],
 )
 def test_a_trainer_that_breaks_its_promise_is_told_how(
@@ -391,6 +415,18 @@ def test_a_plug_in_that_lacks_a_method_is_told_which(
     path.write_text("from harness.trainer import Trainer\nclass Own(Trainer):\n    x = 1\n")
     assert call(*RUN, "typo", "--plugin", str(path)) == 2
     assert "Own does not define gradients" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["my-bad", "my trainer", "2nd", "class"])
+def test_a_plug_in_whose_name_could_not_be_typed_is_refused(
+    name: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / f"{name}.py"
+    path.write_text(MINE, encoding="utf-8")
+    assert call(*RUN, "bptt", "--plugin", str(path)) == 2
+    _, err = capfd.readouterr()
+    assert err.count("\n") == 1
+    assert f"plug-in {name}.py: rename the file, letters, digits and _ only" in err
 
 
 def test_one_figure_is_a_suite_and_draws_its_own_runs_not_all_that_lies_in_the_folder(

@@ -117,21 +117,23 @@ def test_commands_named_in_prose_have_the_options_named(page: str) -> None:
 
 @pytest.mark.parametrize(
     ("page", "name", "budget"),
-    [("README.md", "patient", "60"), ("docs/extending.md", "echo", "90")],
+    [("README.md", "../patient", "60"), ("docs/extending.md", "echo", "90")],
 )
 def test_the_files_shown_run_as_shown(
     page: str, name: str, budget: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (source,) = (block for block in blocks(page, "python") if f"class {name.title()}(" in block)
-    (tmp_path / f"{name}.py").write_text(source, encoding="utf-8")
-    monkeypatch.chdir(tmp_path)
     shown = next(line for line in PAGES[page].splitlines() if f"--plugin {name}.py" in line)
+    (tmp_path / "clone").mkdir()
+    monkeypatch.chdir(tmp_path / "clone")
+    file, name = Path(f"{name}.py"), Path(name).name
+    (source,) = (block for block in blocks(page, "python") if f"class {name.title()}(" in block)
+    file.write_text(source, encoding="utf-8")
     arguments = words(shown)[1:]
     arguments[arguments.index("--timesteps") + 1] = budget
     with pytest.raises(SystemExit) as stop:
         main([*arguments, "--jobs", "1"])
     assert stop.value.code == 0
-    frame = table(Store(tmp_path / "results" / "local").records())
+    frame = table(Store("results/local").records())
     assert frame["trainer"].nunique() > 1
     assert (frame["status"] == "complete").all()
     assert name in {word.partition("(")[0] for word in (*frame["trainer"], *frame["task"])}

@@ -107,7 +107,7 @@ def test_errors_say_what_came_and_what_may_come(
         ("timesteps", 0, "timesteps must be at least 1, got 0"),
         ("timesteps", -5, "timesteps must be at least 1, got -5"),
         ("batch", 0, "batch must be at least 1, got 0"),
-        ("lr", float("nan"), "lr must be at least 0, got nan"),
+        ("lr", float("nan"), "lr must be a finite number of at least 0, got nan"),
         ("seed", -1, "seed must be at least 0, got -1"),
         ("trainer", "dni(", "cannot read 'dni('"),
     ],

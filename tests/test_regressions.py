@@ -346,6 +346,14 @@ def test_a_regression_outranks_what_could_not_be_told() -> None:
     assert [suite.get(key) for key in ("tests", "failures", "errors")] == ["3", "1", "1"]
 
 
+def test_why_there_is_no_timing_is_said() -> None:
+    (busy,) = speed._readings({"dni": [1.5]})
+    (alone,) = speed._readings({"dni": []}, "tbptt raised")
+    for reading, why in ((busy, "the machine is too busy"), (alone, "tbptt raised")):
+        found = judge(reading, Baseline({}, {"speed/dni": Recorded((1.5,), 0.1)}), HERE)
+        assert (found.status, found.said) == (Status.UNTOLD, f"no timing: {why}")
+
+
 # The file.
 
 

@@ -133,10 +133,20 @@ def test_the_verdict_is_the_one_that_verdict_prints(
         main(["verdict", "speed", "dependency", "--results", str(tmp_path)])
     printed = capsys.readouterr().out.strip().splitlines()
     assert len(printed) > 4
-    shown = next(data for tag, data in page.texts if tag == "pre" and "(a)" in data)
+    shown = page.text()
     for line in printed:
-        assert line in shown
-    assert "`sgbench suite claims` makes them" in shown
+        for part in re.split(r"  +", line.strip()):  # the columns
+            assert part in shown
+    assert "not tested: no runs recorded; `sgbench suite claims` makes them" in shown
+    assert shown.count("Does it learn longer dependencies?") == 1
+
+
+def test_values_of_a_run_are_rounded_and_none_is_a_dash(folder: Path, tmp_path: Path) -> None:
+    page = Page(report(folder, out=tmp_path / "r.html"))
+    values = [data.strip() for tag, data in page.texts if tag == "dd"]
+    assert "–" in values
+    assert "None" not in values
+    assert not [value for value in values if re.search(r"\.\d{7}", value)]
 
 
 def test_what_records_say_is_shown_and_never_run(folder: Path, tmp_path: Path) -> None:

@@ -91,6 +91,15 @@ def test_a_verdict_needs_pairs_an_interval_and_a_test(
     assert finding.verdict(p) == said
 
 
+def test_every_claim_has_a_letter_of_its_own_and_is_printed_with_its_name(
+    registry: Registry,
+) -> None:
+    claims = {name: registry.make("claim", name) for name in registry.names("claim")}
+    assert len({claim.letter for claim in claims.values()}) == len(claims)
+    for name, claim in claims.items():
+        assert judged(claim, [])[0] == f"{name} ({claim.letter}): {claim.question}"
+
+
 def test_a_planted_effect_is_found_its_reverse_too_and_none_is_undecided(
     registry: Registry,
 ) -> None:
@@ -266,7 +275,7 @@ def test_runs_of_different_settings_are_no_pair_and_two_of_one_are_refused(
     theirs = [run("tbptt(T=2)", s, 4) for s in range(10)]
     for record in theirs:
         record.spec = replace(record.spec, timesteps=50)
-    assert "undecided: no runs recorded" in lines("bootstrapping", ours + theirs, registry)[1]
+    assert "not tested: no runs recorded" in lines("bootstrapping", ours + theirs, registry)[1]
     assert not any("at equal T:" in x for x in lines("dependency", ours + theirs, registry))
     twice = [run("tbptt(T=2)", 0, 4), run("tbptt(T=2)", 0, 5, clip=0.5)]
     with pytest.raises(ValueError, match="two runs of plain_copy"):

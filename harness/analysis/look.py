@@ -40,9 +40,9 @@ LOOKS = {
 """The methods with a fixed look, in the order of legends: full gradient to predicted one."""
 
 SPARES = (
-    Look("#e69f00", (4, 1, 1, 1), "H", "++"),
+    Look("#e69f00", (3, 5), (4, 1, 0), "++"),
     Look("#c2955c", (6, 5, 3, 5), "8", "-."),
-    Look("#4d4d4d", (4, 5), (4, 1, 0), "\\-"),
+    Look("#4d4d4d", (4, 1, 1, 1), "H", "\\-"),
     Look("#ff8fab", (1, 1, 1, 4), (6, 1, 0), "/o"),
     Look("#2f2f8f", (10, 2, 1, 2, 1, 2, 1, 2), (3, 1, 0), "+."),
 )

@@ -25,10 +25,10 @@ COSTS = (
 )
 """Columns of the tidy table, their divisors and names."""
 
-TO_TARGET = COSTS[:3]
-"""Also measured up to the point where a run reached the target."""
+TO_TARGET = COSTS[:2]
+"""Also measured up to the point where a run reached the target; a peak is of the whole run."""
 
-HEADER = ("", "A", "B", "A − B", "A / B", "p", "pairs")
+HEADER = ("", "A (median)", "B (median)", "mean A − B", "mean A / B", "p", "pairs")
 
 Chosen = Callable[[Record], bool]
 

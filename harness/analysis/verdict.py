@@ -49,16 +49,17 @@ def heading(claim: Claim, records: Sequence[Record]) -> str:
     finished = [record for record in records if record.finished]
     diverged = sum(record.status == "diverged" for record in finished)
     said = f"; {diverged} of {len(finished)} runs diverged" if diverged else ""
-    return f"({claim.letter}) {claim.question}{said}"
+    return f"{claim.name} ({claim.letter}): {claim.question}{said}"
 
 
 def unrecorded(claim: Claim) -> str:
     """The line for a claim that has no recorded runs."""
-    return f"undecided: no runs recorded; `sgbench suite {claim.suite}` makes them"
+    suite = f"sgbench suite {claim.suite}"
+    return f"not tested: no runs recorded; `{suite}` makes them, with --estimate it says how long"
 
 
 def judged(claim: Claim, records: Sequence[Record]) -> list[str]:
-    """The claim as lines of text: the question, then a line per finding."""
+    """The claim as lines of text: the question, then a line per finding, with what was measured."""
     return printed(claim, heading(claim, records), rulings(claim, records))
 
 
@@ -69,6 +70,6 @@ def printed(claim: Claim, heading: str, found: Sequence[Ruling]) -> list[str]:
     rows = aligned([(r.verdict, r.effect, r.p, r.pairs) for r in found], left=4)
     lines = [heading]
     for row, ruling in zip(rows, found, strict=True):
-        lines.append(f"    {row}  {ruling.says}")
+        lines.append(f"    {row}  claim: {ruling.says}")
         lines += [f"        {line}" for line in ruling.details]
     return lines

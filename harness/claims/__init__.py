@@ -1,1 +1,1 @@
-"""Claims, one a file; the file name is the name."""
+"""Claims, one per file; the file name is the name."""

@@ -37,7 +37,7 @@ class Bootstrapping(Claim):
                     says="dni solves longer dependencies than sg at equal T",
                     where=where(a for a, _ in copying),
                     paired=ratio(units(copying, lambda a, b: (span(a), span(b)), "geometric")),
-                    null=1, if_true="above",
+                    null=1, unit="× T_task, dni / sg", if_true="above",
                 )
             )  # fmt: skip
         for score, group in by_score(tuned(records)):
@@ -48,7 +48,8 @@ class Bootstrapping(Claim):
                         says=f"dni scores {score.improvement} than sg at equal T",
                         where=where(a for a, _ in scored),
                         paired=difference(units(scored, results, "arithmetic")),
-                        null=0, unit=score.column, if_true=score.side, digits=4,
+                        null=0, unit=f"{score.column}, dni − sg", if_true=score.side,
+                        digits=4,
                     )
                 )  # fmt: skip
         return found

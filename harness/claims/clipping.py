@@ -41,7 +41,7 @@ class Clipping(Claim):
                         paired=ratio(
                             units(beside, lambda a, b: (span(a), span(b)), "geometric"), CLOSED
                         ),
-                        null=CLOSED, if_true="above",
+                        null=CLOSED, unit="× T_task, tbptt / dni", if_true="above",
                     )
                 )  # fmt: skip
         return found

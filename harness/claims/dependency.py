@@ -64,7 +64,8 @@ class Dependency(Claim):
 def _finding(at: str, where: str, paired: Paired, details: Sequence[str] = ()) -> Finding:
     return Finding(
         says=f"dni solves longer dependencies than truncation at {at}", where=where,
-        paired=paired, null=1, if_true="above", details=tuple(details),
+        paired=paired, null=1, unit="× T_task, dni / truncation", if_true="above",
+        details=tuple(details),
     )  # fmt: skip
 
 
@@ -185,7 +186,7 @@ def _scored(score: Score, records: Sequence[Record]) -> list[Finding]:
             says=f"dni scores {score.improvement} than tbptt at equal T",
             where=f"{where(a for a, _ in group)}, T={T}",
             paired=difference(units(group, results, "arithmetic")),
-            null=0, unit=score.column, if_true=score.side, digits=4,
+            null=0, unit=f"{score.column}, dni − tbptt", if_true=score.side, digits=4,
             details=(_headroom(score, records, T),),
         )
         for T, group in _by_T(_beside(records))

@@ -27,13 +27,19 @@ class Negligible(Claim):
     def findings(self, records: Sequence[Record]) -> list[Finding]:
         truncated = {(setting(r), r.spec.T) for r in records if name(r) == "tbptt" and r.probes}
         found = []
-        for column, trainer, says in (
+        for column, trainer, unit, says in (
             (
                 "missing_ratio",
                 "tbptt",
+                "× norm, left out / kept",
                 "what truncation leaves out is under a tenth of what it keeps",
             ),
-            ("added_ratio", "dni", "what dni adds is under a tenth of truncation's gradient"),
+            (
+                "added_ratio",
+                "dni",
+                "× norm, added / truncated",
+                "what dni adds is under a tenth of truncation's gradient",
+            ),
         ):
             probed = [
                 r for r in records
@@ -46,7 +52,7 @@ class Negligible(Claim):
                         Finding(
                             says=says, where=f"{where(group)}, T={group[0].spec.T}",
                             paired=difference([(value, 0) for value in values], NEGLIGIBLE),
-                            null=NEGLIGIBLE, unit="of the truncated gradient", if_true="below",
+                            null=NEGLIGIBLE, unit=unit, if_true="below",
                             details=(_along(group, column),),
                         )
                     )  # fmt: skip

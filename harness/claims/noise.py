@@ -19,7 +19,7 @@ class Noise(Claim):
     second half of a run, one pair per run.
     """
 
-    letter = "e"
+    letter = "k"
     question = "Does the signal get noisier the more windows lie between loss and state?"
     suite = "claims"
 

@@ -62,7 +62,7 @@ class Reach(Claim):
                             says="what dni adds is positively aligned with what is missing",
                             where=f"{where(group)}, T={T}",
                             paired=difference([(value, 0) for value in cosines]), null=0,
-                            unit="cosine", if_true="above", digits=3,
+                            unit="cosine, added with missing", if_true="above", digits=3,
                             details=_by_distance(predicting),
                         )
                     )  # fmt: skip

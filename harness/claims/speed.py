@@ -11,7 +11,7 @@ from harness.claim import Claim, Finding
 from harness.statistics import Interval, ratio
 from harness.store import Record
 
-COSTS = (("seconds", "less time"), ("flops", "fewer FLOPs"))
+COSTS = (("seconds", "less", "time"), ("flops", "fewer", "FLOPs"))
 TO_TARGET = (("seconds", "seconds"), ("flops", "FLOPs"), ("timesteps", "timesteps"))
 
 Values = Callable[[Record, Record], tuple[float, float]]
@@ -34,18 +34,19 @@ class Speed(Claim):
         truncated = pairs(listed, of("dni"), of("tbptt"), lambda r: r.spec.T)
         full = pairs(listed, of("dni"), of("bptt"), lambda r: None)
         found = []
-        for group, other, more in (
-            (truncated, "tbptt at equal T", ()),
-            (full, "full BPTT", _overhead(listed)),
+        for group, other, short, more in (
+            (truncated, "tbptt at equal T", "tbptt", ()),
+            (full, "full BPTT", "bptt", _overhead(listed)),
         ):
-            found += [_cost(group, other, *cost, more) for cost in COSTS if group]
-            found += [f for x, said in TO_TARGET if (f := _to_target(group, other, x, said))]
+            found += [_cost(group, other, short, cost, more) for cost in COSTS if group]
+            found += [f for x, said in TO_TARGET if (f := _to_target(group, other, short, x, said))]
         return found
 
 
 def _cost(
-    group: Sequence[Pair], other: str, column: str, said: str, more: Sequence[str]
+    group: Sequence[Pair], other: str, short: str, cost: tuple[str, str, str], more: Sequence[str]
 ) -> Finding:
+    column, less, said = cost
     values = _per_timestep(column)
     windows = by(lambda r: r.spec.T or 0, [a for a, _ in group])
     along = [
@@ -53,10 +54,10 @@ def _cost(
         for T in windows
     ]
     return Finding(
-        says=f"a timestep of dni takes {said} than one of {other}",
+        says=f"a timestep of dni takes {less} {said} than one of {other}",
         where=where(a for a, _ in group),
         paired=ratio(units(group, values, "geometric")),
-        null=1, if_true="below",
+        null=1, unit=f"× {said} per timestep, dni / {short}", if_true="below",
         details=(", ".join(along), *(more if column == "seconds" else ())),
     )  # fmt: skip
 
@@ -79,14 +80,14 @@ def _overhead(records: Sequence[Record]) -> tuple[str, ...]:
     beside = pairs(eager, of("tbptt"), of("bptt"), lambda r: None)
     if not beside:
         return ()
-    time, flops = (_mean(beside, _per_timestep(column)).said(2) for column, _ in COSTS)
+    time, flops = (_mean(beside, _per_timestep(column)).said(2) for column, *_ in COSTS)
     return (
         f"tbptt takes {time} × the time at {flops} × the FLOPs: run eagerly, "
         "short windows are many small kernels, each with its overhead",
     )
 
 
-def _to_target(group: Sequence[Pair], other: str, x: str, said: str) -> Finding | None:
+def _to_target(group: Sequence[Pair], other: str, short: str, x: str, said: str) -> Finding | None:
     used: dict[Pair, tuple[float, float]] = {}
     for case in sorted({_case(pair) for pair in group}):
         same = [pair for pair in group if _case(pair) == case]
@@ -102,6 +103,7 @@ def _to_target(group: Sequence[Pair], other: str, x: str, said: str) -> Finding 
         where=where(a for a, _ in used),
         paired=ratio(units(used, lambda a, b: used[a, b], "geometric")),
         null=1,
+        unit=f"× {said} to that score, dni / {short}",
         if_true="below",
     )
 

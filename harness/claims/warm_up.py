@@ -27,11 +27,11 @@ class WarmUp(Claim):
         warm_ups = {Call.parse(r.spec.trainer).options.get("warmup", 0) for r in listed} - {0}
         found = []
         for W in sorted(warm_ups):
-            for says, other in (
+            for says, sides, other in (
                 (f"{W:,} timesteps of warm-up let dni solve longer dependencies",
-                 of("dni", warmup=0)),
+                 "with / without", of("dni", warmup=0)),
                 (f"after {W:,} timesteps of warm-up dni solves longer dependencies than truncation",
-                 of("sg", warmup=W, scale=0)),
+                 "dni / truncation", of("sg", warmup=W, scale=0)),
             ):  # fmt: skip
                 beside = pairs(listed, of("dni", warmup=W), other, lambda r: r.spec.T)
                 if beside:
@@ -42,7 +42,7 @@ class WarmUp(Claim):
                             paired=ratio(
                                 units(beside, lambda a, b: (span(a), span(b)), "geometric")
                             ),
-                            null=1, if_true="above",
+                            null=1, unit=f"× T_task, {sides}", if_true="above",
                         )
                     )  # fmt: skip
         return found

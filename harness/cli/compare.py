@@ -20,10 +20,10 @@ def command(a: str, b: str, out: str | None, results: str, plugin: tuple[str, ..
     """Compare two trainers, or two results folders, run by run.
 
     Pairs share task, setting and seed; between two folders also trainer, learning rate and
-    clipping. Prints the mean difference and the mean ratio of the score, the cost and the cost to
-    a target over the pairs, with 95 % intervals and the sign-flip permutation test, Holm-adjusted
-    over the settings. With --out, draws performance profiles: the share of problems on which a
-    trainer is within a factor of the best.
+    clipping. Prints the score, the cost and the cost to a target: the median of each side, and over
+    the pairs the mean difference and the (geometric) mean ratio, with 95 % intervals and the
+    sign-flip permutation test, Holm-adjusted over the settings. With --out, draws performance
+    profiles: the share of problems on which a trainer is within a factor of the best.
 
     \b
     Example:  sgbench compare "dni(T=3)" "tbptt(T=3)" --results results/table1_desk

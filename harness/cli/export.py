@@ -18,6 +18,8 @@ from harness import cli
 def command(out: str, rows: str, results: str) -> None:
     """Write the tidy table of all runs.
 
+    The runs of a plug-in need no --plugin here: their records hold everything.
+
     \b
     Example:  sgbench export --results results/local --out runs.csv
               sgbench export --rows curve --out curves.parquet

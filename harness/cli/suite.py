@@ -42,8 +42,8 @@ def command(
 ) -> None:
     """Run all runs of a suite or figure.
 
-    Prints the table and draws the figures. Runs already recorded are not repeated: a second time,
-    the command only reports. In suites of all trainers, one given by --plugin joins in.
+    Prints the table and draws the figures. Runs already recorded are reused: run again, the
+    command only prints the report. In suites of all trainers, one given by --plugin joins in.
 
     \b
     Example:  sgbench suite quick --results results/local
@@ -66,7 +66,7 @@ def command(
     elif name in registry.names("figure"):
         specs, figures, claims = registry.make("figure", name).runs(registry), (name,), ()
     else:
-        raise unknown("suite", name, registry.names("suite") + registry.names("figure"))
+        raise unknown("suite or figure", name, registry.names("suite") + registry.names("figure"))
     specs = [
         replace(
             spec,

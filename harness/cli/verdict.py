@@ -17,9 +17,10 @@ from harness import cli
 def command(claims: tuple[str, ...], results: str, plugin: tuple[str, ...]) -> None:
     """Judge claims about synthetic gradients by recorded runs.
 
-    A claim is judged by the runs of its suite, in the folder of that name under --results. Prints
-    the effect over pairs of runs with its 95 % interval, and a verdict where this interval and the
-    sign-flip permutation test (Holm-adjusted over the lines of the claim) agree.
+    A claim is judged by the runs of its suite, in the folder of that name under --results; by
+    default these are the records that come with the project. Prints the effect over pairs of runs
+    with its 95 % interval, and a verdict where this interval and the sign-flip permutation test
+    (Holm-adjusted over the lines of the claim) agree.
 
     \b
     Example:  sgbench verdict
@@ -31,9 +32,21 @@ def command(claims: tuple[str, ...], results: str, plugin: tuple[str, ...]) -> N
 
     registry = Registry(plugin)
     asked = [registry.make("claim", each) for each in claims or registry.names("claim")]
-    if not Path(results).is_dir():
-        raise ValueError(f"no folder {results!r} for --results")
     suites = {claim.suite for claim in asked}
+    _check(Path(results), suites)
     recorded = {suite: Store(Path(results, suite)).records() for suite in sorted(suites)}
     for claim in sorted(asked, key=lambda each: (each.letter, each.question)):
         click.echo("\n".join(judged(claim, recorded[claim.suite])))
+
+
+def _check(folder: Path, suites: set[str]) -> None:
+    """ValueError where the folder cannot hold a folder of records for each suite."""
+    if not folder.is_dir():
+        raise ValueError(f"no folder {str(folder)!r} for --results")
+    if (folder / "runs").is_dir():
+        raise ValueError(
+            f"{folder} holds runs, not a folder for each suite; "
+            f"did you mean --results {folder.parent}?"
+        )
+    if not any((folder / suite).is_dir() for suite in suites):
+        raise ValueError(f"{folder} holds no folder of records named {' or '.join(sorted(suites))}")

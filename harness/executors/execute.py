@@ -70,12 +70,22 @@ def check(specs: Iterable[RunSpec], registry: Registry, engine: str = "eager") -
     for spec in dict.fromkeys(replace(spec, seed=0, probe=0) for spec in specs):
         try:
             with closing(Run(spec, registry, engine)) as run:
+                _fits(run.trainer, spec)
                 next(run.task.validation(spec.batch), None)  # a text may be too short for the batch
         except ValueError:
             raise
         except Exception as error:  # whatever a plug-in raises
             reason = str(error).partition("\n")[0] or type(error).__name__
             raise ValueError(f"{spec.label} cannot be built: {reason}") from None
+
+
+def _fits(trainer: Trainer, spec: RunSpec) -> None:
+    """ValueError where one window is longer than the whole run: a stream would be cut to it.
+
+    A run of one timestep is one of one episode, and keeps to the episode.
+    """
+    if spec.timesteps > 1 and trainer.T is not None and spec.timesteps < trainer.T:
+        raise ValueError(f"T must not exceed --timesteps ({spec.timesteps}), got {trainer.T}")
 
 
 def suiting(specs: Sequence[RunSpec], registry: Registry) -> tuple[list[RunSpec], list[str]]:

@@ -65,6 +65,7 @@ def run_all(
     address: of a running cluster ("auto", "ray://host:10001"); None: one is started here
     """
     ray = _ray()
+    store.say(f"connecting to Ray at {address}…" if address else "starting Ray…")
     ray.init(address=address, log_to_driver=False, configure_logging=False)
     try:
         task = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=RETRIES)(_work)

@@ -100,20 +100,25 @@ def rehearse(twin: Trainer, episode: Episode) -> None:
 
     Off the clock, it also checks that the trainer keeps to its interface.
     """
+    name = type(twin).__name__
     with torch.random.fork_rng(devices=[]):
         losses = twin.gradients(episode)
         if not isinstance(losses, Iterator):
-            raise TypeError(f"gradients() must yield losses, but it returned {losses!r}")
+            raise TypeError(f"{name}.gradients() must yield losses, but it returned {losses!r}")
         updates = 0
         for loss in losses:
             if not isinstance(loss, Tensor):
-                raise TypeError(f"gradients() must yield the loss as a tensor, but gave {loss!r}")
+                raise TypeError(
+                    f"{name}.gradients() must yield the loss as a tensor, but gave {loss!r}"
+                )
             if all(parameter.grad is None for parameter in twin.model.parameters()):
-                raise RuntimeError("gradients() yielded without filling any .grad of the model")
+                raise RuntimeError(
+                    f"{name}.gradients() yielded without filling any .grad of the model"
+                )
             twin.zero_grad(set_to_none=True)
             updates += 1
         if not updates:
-            raise RuntimeError("gradients() yielded no loss for an episode")
+            raise RuntimeError(f"{name}.gradients() yielded no loss for an episode")
 
 
 class HeldForBackward(saved_tensors_hooks):

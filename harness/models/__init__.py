@@ -1,1 +1,1 @@
-"""Recurrent models, one a file; the file name is the name."""
+"""Recurrent models, one per file; the file name is the name."""

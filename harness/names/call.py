@@ -30,8 +30,13 @@ class Call:
             raise malformed from None
         if isinstance(node, ast.Name):
             return cls(node.id)
-        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)) or node.args:
+        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
             raise malformed
+        if node.args:
+            raise ValueError(
+                f"cannot read {text!r}: options need names, as in "
+                f"{node.func.id}(option={ast.unparse(node.args[0])})"
+            )
         options: dict[str, Any] = {}
         for keyword in node.keywords:
             if keyword.arg is None or keyword.arg in options:

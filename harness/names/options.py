@@ -37,6 +37,19 @@ def declared_options(cls: type) -> tuple[dict[str, inspect.Parameter], dict[str,
     return options, types
 
 
+def positional_options(cls: type) -> list[str]:
+    """What a class declares with a default but not keyword-only, so that no call could set it."""
+    init = next(vars(each)["__init__"] for each in cls.__mro__ if "__init__" in vars(each))
+    if init is object.__init__:
+        return []
+    return [
+        parameter.name
+        for parameter in inspect.signature(init).parameters.values()
+        if parameter.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
+        and parameter.default is not inspect.Parameter.empty
+    ]
+
+
 def written_options(module: ast.Module) -> dict[str, str]:
     """The options of the last class in a source that has any, with their defaults as written."""
     classes = [node for node in module.body if isinstance(node, ast.ClassDef)]

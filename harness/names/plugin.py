@@ -6,6 +6,7 @@ import importlib
 import importlib.util
 import inspect
 import sys
+from keyword import iskeyword
 from pathlib import Path
 from types import ModuleType
 
@@ -51,6 +52,10 @@ def imported(path: Path) -> ModuleType:
     """A plug-in file as a module; ValueError, one line, whatever is wrong with it."""
     if not path.is_file():
         raise ValueError(f"there is no plug-in file {path}")
+    if not path.stem.isidentifier() or iskeyword(path.stem):  # its name could not be typed
+        raise ValueError(
+            f"plug-in {path.name}: rename the file, letters, digits and _ only: it is the name"
+        )
     name = f"sgbench_plugin_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:

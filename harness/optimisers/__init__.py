@@ -1,1 +1,1 @@
-"""Optimisers, one a file; the file name is the name. Their learning rates: schedules/."""
+"""Optimisers, one per file; the file name is the name. Their learning rates: schedules/."""

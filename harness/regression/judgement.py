@@ -51,9 +51,7 @@ def judge(reading: Reading, baseline: Baseline, here: Made) -> Judgement:
         return Judgement(reading, Status.UNTOLD, "not in the baseline")
     ours, theirs = len(reading.values), len(recorded.values)
     if not ours:
-        return Judgement(
-            reading, Status.UNTOLD, "no timing: tbptt raised, or the machine is too busy", recorded
-        )
+        return Judgement(reading, Status.UNTOLD, f"no timing: {reading.lacks}", recorded)
     if not theirs or (ours != theirs and reading.group != "speed"):
         said = f"{ours} values, {theirs} in the baseline"
         return Judgement(reading, Status.UNTOLD, said, recorded)

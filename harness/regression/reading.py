@@ -14,11 +14,13 @@ class Reading:
     name:   group, and what is measured in it: "cost/plain_copy/dni/flops"
     values: one; or one per episode, seed, or block of turns
     error:  what the code under test raised; empty if nothing
+    lacks:  why there are no values, where the code under test is not to blame
     """
 
     name: str
     values: tuple[float, ...] = ()
     error: str = ""
+    lacks: str = ""
 
     @property
     def group(self) -> str:

@@ -56,7 +56,7 @@ def measure(chosen: Chosen, settled: Settled) -> Iterator[Reading]:
             del laps[name]
     ratios: dict[str, list[float]] = {name: [] for name in asked if name in laps}
     if "tbptt" not in laps:  # nothing to compare with
-        yield from _readings(ratios)
+        yield from _readings(ratios, "tbptt, which it is compared with, raised")
         return
     began = time.perf_counter()
     for block in range(1, MOST + 1):
@@ -70,10 +70,14 @@ def measure(chosen: Chosen, settled: Settled) -> Iterator[Reading]:
     yield from _readings(ratios)
 
 
-def _readings(ratios: dict[str, list[float]]) -> list[Reading]:
+def _readings(
+    ratios: dict[str, list[float]], lacks: str = "the machine is too busy"
+) -> list[Reading]:
     """The ratios; none for few blocks, whose interval would be their range and too narrow."""
     return [
-        Reading(f"speed/{name}", tuple(round(ratio, 4) for ratio in found if len(found) >= LEAST))
+        Reading(f"speed/{name}", tuple(round(r, 4) for r in found))
+        if len(found) >= LEAST
+        else Reading(f"speed/{name}", lacks=lacks)
         for name, found in ratios.items()
     ]
 

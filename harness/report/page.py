@@ -6,13 +6,13 @@ import base64
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from harness.analysis.comparison import Section, sections
-from harness.analysis.verdict import Ruling, heading, printed, rulings, unrecorded
+from harness.analysis.verdict import Ruling, heading, rulings, unrecorded
 from harness.claim import Claim
 from harness.report.charts import as_json, charts, costs
 from harness.store import Record, Store
@@ -34,12 +34,11 @@ class Folder:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A claim, decided; `text` is what `sgbench verdict` prints."""
+    """A claim, decided: what `sgbench verdict` prints."""
 
     heading: str
     rulings: list[Ruling]
     unrecorded: str
-    text: str
 
 
 def folders(paths: Sequence[str]) -> list[Folder]:
@@ -113,10 +112,8 @@ def _judged(claim: Claim, found: Sequence[Folder]) -> Judged:
     try:
         decided = rulings(claim, records)
     except ValueError as error:  # runs that cannot be told apart
-        said = f"undecided: {error}"
-        return Judged(heading(claim, records), [], said, f"{heading(claim, records)}\n    {said}")
-    text = "\n".join(printed(claim, heading(claim, records), decided))
-    return Judged(heading(claim, records), decided, unrecorded(claim), text)
+        return Judged(heading(claim, records), [], f"undecided: {error}")
+    return Judged(heading(claim, records), decided, unrecorded(claim))
 
 
 def _chapter(folder: Folder, anchor: str) -> dict[str, Any]:
@@ -172,11 +169,31 @@ def _run(record: Record, anchor: str) -> dict[str, Any]:
         "seed": record.spec.seed,
         "status": record.status,
         "error": record.end.get("error"),
-        "spec": asdict(record.spec),
-        "environment": made,
+        "spec": _shown(asdict(record.spec)),
+        "environment": _shown(made),
         "options": json.dumps(record.header.get("options", {}), indent=1),
-        "end": record.end,
+        "end": _shown(record.end),
         "points": len(record.curve),
-        "log": "\n".join(json.dumps(row) for row in rows),
+        "log": "\n".join(json.dumps({k: _rounded(v) for k, v in row.items()}) for row in rows),
         "file": f"runs/{record.spec.id}.jsonl",
     }
+
+
+def _shown(values: Mapping[str, Any]) -> dict[str, str]:
+    """Values of a record as the page lists them: rounded, a dash where there is none."""
+    return {key: _said(value) for key, value in values.items()}
+
+
+def _said(value: Any) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, dict):
+        return ", ".join(f"{key}: {_said(each)}" for key, each in value.items())
+    if isinstance(value, list):
+        return "".join(map(_said, value))  # the lines of a traceback
+    return str(_rounded(value))
+
+
+def _rounded(value: Any) -> Any:
+    """A number with a fraction to six digits; the record holds all of them."""
+    return float(f"{value:.6g}") if isinstance(value, float) else value

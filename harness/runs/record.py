@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from harness.measure import environment
+from harness.names.call import Call
 from harness.registry import Registry
 from harness.runs import checkpoint
 from harness.runs.run import DivergenceError, Run
@@ -94,7 +95,7 @@ def recording(
             append("run", _header(run, registry))
         if store.damage(spec):
             store.say(f"{spec.label} {'resumes from its checkpoint' if resumed else 'starts over'}")
-        end = yield from _follow(run, append, store, progress)
+        end = yield from _follow(run, append, store, progress, registry)
         append("end", end)
         path.unlink(missing_ok=True)
         return str(end["status"])
@@ -140,7 +141,9 @@ def _opened(spec: RunSpec, store: Store) -> Writer:
     return store.open(spec)
 
 
-def _follow(run: Run, append: Append, store: Store, progress: Progress) -> Going[Row]:
+def _follow(
+    run: Run, append: Append, store: Store, progress: Progress, registry: Registry
+) -> Going[Row]:
     """Record what a run yields, to its end; return the closing row."""
     save_at = time.monotonic() + CHECKPOINT_SECONDS
     tell_at, bits = 0.0, None
@@ -169,18 +172,27 @@ def _follow(run: Run, append: Append, store: Store, progress: Progress) -> Going
     except (Exception, SystemExit) as error:  # SystemExit: a trainer's, not ours
         return {
             "status": "failed",
-            "error": f"{type(error).__name__}: {error}{_where(error)}",
+            "error": f"{type(error).__name__}: {error}{_where(error, run.spec, registry)}",
             "traceback": traceback.format_exception(error),
             **run.engines(),
             **run.costs.peaks,
         }
 
 
-def _where(error: BaseException) -> str:
-    """The innermost line of the project or of a plug-in in an error's traceback."""
+def _where(error: BaseException, spec: RunSpec, registry: Registry) -> str:
+    """The innermost line of a plug-in in an error's traceback, or else of the project.
+
+    Where no line of a plug-in is in it, but the run uses one, that file is named as well.
+    """
     frames = traceback.extract_tb(error.__traceback__)
-    ours = [frame for frame in frames if "site-packages" not in Path(frame.filename).parts]
-    return f" ({Path(ours[-1].filename).name}, line {ours[-1].lineno})" if ours else ""
+    own = [frame for frame in frames if Path(frame.filename) in registry.outside]
+    ours = own or [f for f in frames if "site-packages" not in Path(f.filename).parts]
+    if not ours:
+        return ""
+    line = f"{Path(ours[-1].filename).name}, line {ours[-1].lineno}"
+    entries = (registry.entry(kind, Call.parse(getattr(spec, kind)).name) for kind in CALLS)
+    used = dict.fromkeys(each.path.name for each in entries if each.path in registry.outside)
+    return f" ({line})" if own or not used else f" ({', '.join(used)}; noticed in {line})"
 
 
 def _word(bits: float | None, row: Row) -> str:

@@ -1,1 +1,1 @@
-"""Suites, one a file; the file name is the name."""
+"""Suites, one per file; the file name is the name."""

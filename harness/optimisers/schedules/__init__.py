@@ -1,1 +1,1 @@
-"""Schedules of the learning rate, one a file; the file name is the name."""
+"""Schedules of the learning rate, one per file; the file name is the name."""
