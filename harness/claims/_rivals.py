@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from statistics import median
 
-from harness.analysis.look import ordered
+from harness.analysis.look import method, ordered
 from harness.analysis.pairs import Pair, levelled, pairs, span, task, units, where
 from harness.analysis.table import summary
 from harness.claim import Finding
@@ -37,7 +37,8 @@ def ranked(
                     says=f"{trainer} solves longer dependencies than {DNI} at {at}",
                     where=where(a for a, _ in beside),
                     paired=ratio(units(beside, values, "geometric")),
-                    null=1, if_true="above", details=_medians(beside, values),
+                    null=1, unit=f"× T_task, {method(trainer)} / dni", if_true="above",
+                    details=_medians(beside, values),
                 )
             )  # fmt: skip
     return sorted(found, key=lambda finding: -finding.paired.effect.centre)
