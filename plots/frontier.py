@@ -7,6 +7,8 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from harness.analysis.look import ordered, styles
 from harness.analysis.pairs import arms, levelled
@@ -52,10 +54,22 @@ class Frontier(Figure):
                 }
                 _points(axes, costs, reached, labels)
                 axes.set(xscale="log", xlabel=name)
-            row[0].set(ylabel=f"{score(group[0]).column} ({score(group[0]).unit})")
-            row[0].set_title(_shared.title(group), loc="left")
+                axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+                axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+                axes.xaxis.set_minor_formatter(NullFormatter())
+                _shared.levels_from_zero(axes)
+            row[0].set(ylabel=f"T_task solved ({score(group[0]).unit})")
+            row[0].set_title(_shared.task(group[0]), loc="left")
         drawing.suptitle("What each method reaches, against what it costs (logarithmic)")
-        _shared.legend(drawing, labels)
+        style = styles(labels)
+        drawing.legend(
+            handles=[
+                Line2D([], [], label=label, **_shared.line(style, label) | {"linestyle": "none"})
+                for label in labels
+            ],
+            loc="outside lower center", ncols=5, frameon=False, title_fontsize="small",
+            title="whiskers: 95 % intervals; grey: what no method surpasses at as low a cost",
+        )  # fmt: skip
         return drawing
 
 
@@ -74,9 +88,9 @@ def _points(
     axes.plot(*zip(*front, strict=True), color="0.8", linewidth=3, zorder=0, drawstyle="steps-post")
     for label in ordered(costs):
         x, y = costs[label], reached[label]
-        look: dict[str, Any] = _shared.line(style, label)
+        look: dict[str, Any] = _shared.line(style, label) | {"markersize": 9}
         axes.errorbar(
-            x.centre, y.centre, xerr=_whisker(x), yerr=_whisker(y), **look | {"markersize": 8},
+            x.centre, y.centre, xerr=_whisker(x), yerr=_whisker(y), **look,
             elinewidth=1, label=label,
         )  # fmt: skip
 
