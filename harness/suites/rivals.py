@@ -21,7 +21,9 @@ METHODS = (
     "sg(T=3)", "dni(T=3)", "dni_aux(T=3)",
     "snap(T=3)", "behind(T=3)", "artbp(T=3)", "uoro(T=3)",
 )  # fmt: skip
-SETTINGS = {"bptt": (1e-2, 0.1), "recomputed": (1e-2, 0.1)}
+SETTINGS = {
+    "bptt": (1e-2, 0.1), "recomputed": (1e-2, 0.1), "snap": (3e-2, 1.0), "uoro": (3e-3, 1.0),
+}  # fmt: skip
 """lr and clip of the model's Adam, by trainer; others: (1e-2, 1)."""
 
 EPISODE_SYMBOLS = (4, 16, 64, 256, 1024)
