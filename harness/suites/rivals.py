@@ -14,7 +14,7 @@ from harness.suite import Suite
 
 SEEDS = range(100, 106)
 TASKS = ("plain_copy(bits=4)", "repeat_copy(bits=4)")
-TIMESTEPS = 20_000
+TIMESTEPS = 10_000
 METHODS = (
     "bptt", "recomputed(T=2)", "recomputed(T=3)",
     "tbptt(T=3)", "tbptt(T=3, every=1)", "tbptt(T=4)", "tbptt(T=8)",

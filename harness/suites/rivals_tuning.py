@@ -1,6 +1,6 @@
 """What the methods of `rivals` that are not in `tuning` are tuned to: four rates each, two seeds.
 
-Half the budget of `rivals`, on seeds that it does not use. `recomputed` is left out: its gradient
+The budget of `rivals`, on seeds that it does not use. `recomputed` is left out: its gradient
 is that of `bptt`, whose setting it takes.
 """
 
