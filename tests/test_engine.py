@@ -154,7 +154,7 @@ def test_auto_trains_on_where_compiling_fails(monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.mark.parametrize("parts", [1, 3])
 def test_a_trainer_that_makes_other_updates_than_it_names_is_refused(parts: int) -> None:
-    trainer = make_trainer("tbptt(T=3)", make_model())
+    trainer = make_trainer("dni(T=3)", make_model())
     trainer.cut = lambda episode: iter([episode] * parts)  # type: ignore[method-assign]
     with pytest.raises(TypeError, match=f"yields 2 times .* cuts into {parts} windows"):
         Compiled(trainer, updates_of(trainer), as_traced).prepare(random_episode(6, dtype=F64))
