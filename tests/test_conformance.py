@@ -87,7 +87,8 @@ def _some(specs: list[RunSpec]) -> Iterator[RunSpec]:
     Every trainer has a colour and a name of its own, so every one is there, on the first task.
     """
     first = [spec for spec in specs if spec.seed == 0]
-    for number, task in enumerate(sorted({spec.task for spec in first})[:3]):
+    tasks = sorted({spec.task for spec in first}, key=lambda task: (len(task), task))
+    for number, task in enumerate(tasks[:3]):
         calls = defaultdict(list)
         for spec in first:
             name = spec.trainer.partition("(")[0]
