@@ -60,6 +60,7 @@ BLOCKS = {
     "gap": lambda: comparison(records("gap")),
     "gap verdict": _gap_verdict,
     "ablation": lambda: comparison(records("ablation")),
+    "rivals": lambda: comparison(records("rivals")),
     "verdict": _verdict,
     "updates": _updates,
     "commands": lambda: commands.said(pd.read_csv(RESULTS / "speed" / "commands.csv")),

@@ -184,6 +184,7 @@ def test_every_column_is_defined() -> None:
         ("docs/verdicts.md", "gap verdict"),
         ("docs/verdicts.md", "verdict"),
         ("docs/methods.md", "ablation"),
+        ("docs/methods.md", "rivals"),
         ("docs/speed.md", "updates"),
         ("docs/speed.md", "commands"),
     ],
