@@ -34,6 +34,8 @@ class ActivationBytes(Figure):
     def draw(self, records: Sequence[Record]) -> Drawing:
         groups = _shared.completed(records, lambda r: r.spec.timesteps == 1)
         frame = pd.DataFrame([summary(record) for group in groups for record in group])
+        frame["peak_memory_bytes"] += frame["trace_bytes"]  # held all the time, so not in the peak
+        traced = " and trace" if frame["trace_bytes"].any() else ""
         labels = ordered(frame["trainer"])
         look = styles(labels)
         lengths = sorted(frame["timesteps"].unique())
@@ -51,8 +53,7 @@ class ActivationBytes(Figure):
                 )  # fmt: skip
             axes.set(
                 xscale="log", yscale="log", xlabel="episode length L (timesteps, log)",
-                ylabel=unit,
-                title=what,
+                ylabel=unit.replace("over idle", f"over idle{traced}"), title=what,
             )  # fmt: skip
             axes.set_xticks(lengths, [str(length) for length in lengths])
             axes.minorticks_off()
@@ -62,6 +63,6 @@ class ActivationBytes(Figure):
         drawing.suptitle(f"Memory and the length of the episode: {spec.model}, batch {spec.batch}")
         drawing.legend(
             *grid[0][0].get_legend_handles_labels(), loc="outside lower center", frameon=False,
-            ncols=min(len(labels), 6), handlelength=4,
+            ncols=min(len(labels), 5), handlelength=4,
         )  # fmt: skip
         return drawing

@@ -13,6 +13,7 @@ import pytest
 
 from harness.analysis.pairs import name, of, pairs, span, tuned, units
 from harness.claim import Finding
+from harness.claims._rivals import memory
 from harness.registry import Registry
 from harness.statistics import ratio
 from harness.store import Record
@@ -132,6 +133,21 @@ def faster(says: str) -> str:
     return effect("speed", f"dni takes fewer {says}")
 
 
+def rival(spent: str, trainer: str) -> str:
+    """T_task over that of dni(T=3), for the same memory, seconds or data."""
+    return effect(f"same_{spent}", f"{trainer} solves longer")
+
+
+def memory_over_dni(trainer: str) -> str:
+    """Peak memory and trace, on copy."""
+    held = {
+        name: median(memory(r) for r in records("rivals") if r.spec.trainer == name
+                     and r.spec.task == "plain_copy(bits=4)")
+        for name in (trainer, "dni(T=3)")
+    }  # fmt: skip
+    return f"{held[trainer] / held['dni(T=3)']:.0f}"
+
+
 def clipped() -> str:
     (once,) = {f"{f.paired.effect.centre:.2f}" for f in findings("clipping")}
     return once
@@ -144,6 +160,10 @@ FACTS: dict[tuple[str, str], list[Callable[[], str]]] = {
         lambda: f"`dni` reaches {effect('dependency', 'each at the best T')} of their T_task",
         lambda: f"takes {effect('speed', 'takes less time than one of tbptt')} times the time",
         lambda: f"{effect('speed', 'takes fewer FLOPs than one of tbptt')} times the FLOPs",
+        lambda: f"`behind` solves {rival('data', 'behind(T=3)')} times the T_task of `dni`",
+        lambda: f"recomputation {rival('data', 'recomputed(T=3)')} times",
+        lambda: f"`recomputed(T=2)` solves {rival('memory', 'recomputed(T=2)')} times its T_task",
+        lambda: f"`behind` is {rival('seconds', 'behind(T=3)')} times as good, undecided",
         lambda: f"a longer window scores {headroom(2, 3)} and {headroom(3, 3)} bits less",
         lambda: f"`dni` {fewer_bits(2, 3)} and {fewer_bits(3, 3)} less, undecided",
         lambda: f"`dni` scores {more_bits(5, 3)} and {more_bits(8, 3)} bits more than `tbptt`",
@@ -168,6 +188,9 @@ FACTS: dict[tuple[str, str], list[Callable[[], str]]] = {
         ),
         lambda: f"{faster('seconds than tbptt')} times the seconds of `tbptt`",
         lambda: f"and {faster('seconds than full BPTT')} times those of `bptt`",
+        lambda: f"solves {rival('memory', 'recomputed(T=2)')} times its T_task |",
+        lambda: f"solves {rival('data', 'behind(T=3)')} times the T_task of `dni` at T = 3",
+        lambda: f"in {memory_over_dni('behind(T=3)')} times its memory",
         lambda: f"{runs_an_hour('--jobs 2 --engine compiled')} times as many runs an hour as one",
         lambda: f"takes {faster('timesteps than full BPTT')} times its timesteps",
         lambda: f"solves {effect('bootstrapping', 'longer')} times its T_task, undecided",
@@ -209,6 +232,20 @@ FACTS: dict[tuple[str, str], list[Callable[[], str]]] = {
         lambda: f"a longer window scores {headroom(2, 4)} and {headroom(3, 4)} bits less",
         lambda: f"`dni` scores {fewer_bits(2, 4)} and {fewer_bits(3, 4)} bits less",
         lambda: f"and {more_bits(5, 4)} and {more_bits(8, 4)} bits more, which is worse",
+        lambda: f"solves {rival('memory', 'recomputed(T=2)')} times its T_task.",
+        lambda: (
+            f"`tbptt(T=8)` solves {rival('seconds', 'tbptt(T=8)')} times, full BPTT "
+            f"{rival('seconds', 'bptt')} times and `recomputed(T=3)` "
+            f"{rival('seconds', 'recomputed(T=3)')} times"
+        ),
+        lambda: f"`behind` is at {rival('seconds', 'behind(T=3)')} times, undecided",
+        lambda: (
+            f"{rival('data', 'recomputed(T=3)')}, {rival('data', 'behind(T=3)')} and "
+            f"{rival('data', 'artbp(T=3)')} times the T_task of `dni(T=3)`"
+        ),
+        lambda: f"`snap(T=3)` {rival('data', 'snap(T=3)')} times, undecided",
+        lambda: f"solves {rival('data', 'tbptt(T=3, every=1)')} times its T_task, as windows side",
+        lambda: f"in its noise at {rival('data', 'uoro(T=3)')} times",
         lambda: f"solves {effect('bootstrapping', 'longer')} times the T_task of `sg`",
         lambda: f"takes {flops_over_dni('sg')} times its FLOPs",
         lambda: f"solves {clipped()} of the T_task of `dni` at T = 3",

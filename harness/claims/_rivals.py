@@ -25,7 +25,7 @@ def ranked(
 
     A pair is a setting and a seed; values: the T_task of a pair
     """
-    listed = [record for record in records if levelled(record)]
+    listed = [r for r in records if levelled(r) and r.spec.timesteps > 1]  # or memory alone
     found = []
     for trainer in ordered({record.spec.trainer for record in listed} - {DNI}):
         beside = [
