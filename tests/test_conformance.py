@@ -45,6 +45,9 @@ def test_every_trainer_learns_something_on_every_task_with_every_model(
     trainer: str, task: str, model: str, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("harness.runs.run.EVALUATIONS", 1)  # half of the time on text
+    monkeypatch.setattr("harness.measure.costs.DRAWS", 1)
+    if model != "lstm":  # costs are measured of every trainer on every task, with one model
+        monkeypatch.setattr("harness.measure.costs.peak_memory_bytes", lambda *_: 1)
     sized = (
         f"{model}(hidden=16)" if "hidden" in REGISTRY.entry("model", model).defaults() else model
     )
@@ -63,8 +66,10 @@ def test_every_trainer_learns_something_on_every_task_with_every_model(
 @pytest.mark.parametrize("task", ["plain_copy", "repeat_copy"])
 @pytest.mark.parametrize("trainer", TRAINERS)
 def test_every_trainer_solves_a_level_under_both_protocols(
-    trainer: str, task: str, protocol: str, registry: Registry
+    trainer: str, task: str, protocol: str, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("harness.measure.costs.DRAWS", 1)  # what it learns is asked, not its cost
+    monkeypatch.setattr("harness.measure.costs.peak_memory_bytes", lambda *_: 1)
     specs = [
         RunSpec(
             task=f"{task}(bits=1, protocol={protocol!r})", trainer=trainer, model=model,
