@@ -245,7 +245,7 @@ FACTS: dict[tuple[str, str], list[Callable[[], str]]] = {
         ),
         lambda: f"`snap(T=3)` {rival('data', 'snap(T=3)')} times, undecided",
         lambda: f"solves {rival('data', 'tbptt(T=3, every=1)')} times its T_task, as windows side",
-        lambda: f"in its noise at {rival('data', 'uoro(T=3)')} times",
+        lambda: f"`uoro(T=3)` solves {rival('data', 'uoro(T=3)')} times",
         lambda: f"solves {effect('bootstrapping', 'longer')} times the T_task of `sg`",
         lambda: f"takes {flops_over_dni('sg')} times its FLOPs",
         lambda: f"solves {clipped()} of the T_task of `dni` at T = 3",

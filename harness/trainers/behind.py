@@ -4,9 +4,10 @@ h_k enters window k, whose loss is L_k. P_k ≈ dh_k/dθ is SnAp-1's trace (Meni
 each weight, what it did to the unit that it feeds, in all the timesteps before the window.
 
     dL/dθ ≈ Σ_k ∂L_k/∂θ + ∂L_k/∂h_k P_k                                              (1)
-    P_{k+1} = D P_k + Σ_t …, SnAp-1 over the window's timesteps (harness/influence.py) (2)
+    P_{k+1} = D_{k+T} … D_{k+1} P_k + Σ_t D_{k+T} … D_{t+1} I_t z_tᵀ                   (2)
 
-Both factors on the left come out of one backward pass over the window. The first term of (1) is
+D_t and I_t are the derivatives of one unit by itself, z_t what its weights multiply, as in `snap`.
+∂L_k/∂θ and ∂L_k/∂h_k come out of one backward pass over the window. The first term of (1) is
 truncated backpropagation; the second stands where it puts zero. With an exact P, (1) is
 Schmidhuber's (1992) hybrid of real-time recurrent learning and backpropagation: the full gradient.
 Inside the window nothing is left out; what is behind it has passed through the whole Jacobian of

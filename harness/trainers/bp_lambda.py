@@ -16,8 +16,8 @@ without any prediction in the target. M(h_{k+1}) is zero at the end of an episod
 where a fresh one starts.
 
 Memory: one window, O(T), the synthesiser, and the trace, B d_state |φ| numbers: for a linear M
-that is B d_state² (d_state + 1). (3) multiplies it by J_k in each window, which takes d_state
-times the work of a backward pass. So it is for small states.
+that is B d_state² (d_state + 1). (3) multiplies it by J_k in each window: the work grows as
+d_state² times that of a window. So it is for small states.
 
 Differences from the paper: the paper updates at every timestep (T = 1 here) and has a model whose
 own gradient goes back one timestep, or is that of e-prop; here windows of T timesteps are

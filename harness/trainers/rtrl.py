@@ -5,8 +5,9 @@ s_t = f(θ, x_t, s_{t-1}) is the state after timestep t, L_t its loss, P_t = ds_
     dL/dθ = Σ_t ∂L_t/∂s_t P_t                                                        (1)
     P_t = ∂s_t/∂s_{t-1} P_{t-1} + ∂s_t/∂θ                                            (2)
 
-Memory: B d_state |θ| numbers, whatever the length of the episode; (2) takes d_state times the
-work of a backward pass. So it is for small models.
+Memory: B d_state |θ| numbers, whatever the length of the episode. (2) is a product of that size
+with ∂s_t/∂s_{t-1} at every timestep: d_state² / 3 times the work of a forward and backward pass. So
+it is for small models.
 
 Differences from the paper: none. With T > 1 the weights are held for T timesteps, then moved by
 the sum of (1); held over an episode, that is full backpropagation.

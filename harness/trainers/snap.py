@@ -39,7 +39,8 @@ class Snap(UnitTrace):
     """SnAp-1, real-time recurrent learning with a sparse trace.
 
     T: timesteps per update
-    n: timesteps within which a weight must reach an entry that is kept
+    n: timesteps within which a weight must reach an entry that is kept; 1
+    through_h: whether the trace passes through U's diagonal; False: e-prop
     """
 
     def __init__(
