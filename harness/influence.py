@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -96,13 +96,25 @@ class ForwardTrainer(Trainer):
 
     def fill(self, gradient: Tensor) -> None:
         """Add a gradient of θ, flat and in the order of recurrent_weights()."""
-        weights = self.recurrent_weights().values()
-        found = gradient.split([weight.numel() for weight in weights])
-        for weight, own in zip(weights, found, strict=True):
-            add(weight, own.view_as(weight))
+        add_flat(list(self.recurrent_weights().values()), gradient)
 
 
-class UnitTrace(ForwardTrainer):
+class OneLayer(ForwardTrainer):
+    """A forward method whose trace is that of one recurrent layer."""
+
+    @classmethod
+    def suits(cls, model: Model, task: Task) -> str:
+        if isinstance(model, Recurrent) and len(model.layers) > 1:
+            return f"it traces one recurrent layer; the model has {len(model.layers)}"
+        return super().suits(model, task)
+
+    @property
+    def layer(self) -> Layer:
+        """The recurrent layer."""
+        return cast(Layer, self.model.layers[0])
+
+
+class UnitTrace(OneLayer):
     """What methods with SnAp-1's trace share: of each weight, what it did to the unit it feeds.
 
     A unit's state has S parts (an LSTM's: h and c) and G gates. With z_t = [x_t, 1] for W and
@@ -116,17 +128,6 @@ class UnitTrace(ForwardTrainer):
 
     memory: P of [W, b_x] and of [U, b_h], a tensor (B, G, H, d + 1) for each part of the state
     """
-
-    @classmethod
-    def suits(cls, model: Model, task: Task) -> str:
-        if isinstance(model, Recurrent) and len(model.layers) > 1:
-            return f"it traces one recurrent layer; the model has {len(model.layers)}"
-        return super().suits(model, task)
-
-    @property
-    def layer(self) -> Layer:
-        """The recurrent layer."""
-        return cast(Layer, self.model.layers[0])
 
     def begin(self, batch: int) -> None:
         H = self.layer.d_out
@@ -224,6 +225,13 @@ def blank(like: Tensor, **shapes: tuple[int, ...]) -> dict[str, Tensor]:
 def add(weight: Tensor, gradient: Tensor) -> None:
     """Add to a weight's gradient."""
     weight.grad = gradient.clone() if weight.grad is None else weight.grad + gradient
+
+
+def add_flat(weights: Sequence[Tensor], gradient: Tensor) -> None:
+    """Add to the gradients of weights what is given for all of them in turn, flat."""
+    found = gradient.split([weight.numel() for weight in weights])
+    for weight, own in zip(weights, found, strict=True):
+        add(weight, own.view_as(weight))
 
 
 def add_pair(pair: tuple[Tensor, Tensor], gradient: Tensor) -> None:

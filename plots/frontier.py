@@ -13,7 +13,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from harness.analysis.look import ordered, styles
 from harness.analysis.pairs import arms, levelled
 from harness.analysis.scoring import result, score
-from harness.analysis.table import summary
+from harness.analysis.table import memory, summary
 from harness.figure import Figure
 from harness.registry import Registry
 from harness.spec import RunSpec
@@ -74,10 +74,7 @@ class Frontier(Figure):
 
 
 def _cost(record: Record, column: str) -> float:
-    row = summary(record)
-    if column == "bytes":
-        return float(row["peak_memory_bytes"] + row["trace_bytes"])
-    return float(row[column])
+    return float(memory(record) if column == "bytes" else summary(record)[column])
 
 
 def _points(

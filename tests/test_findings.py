@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 
 from harness.analysis.pairs import name, of, pairs, span, tuned, units
+from harness.analysis.table import memory
 from harness.claim import Finding
-from harness.claims._rivals import memory
 from harness.registry import Registry
 from harness.statistics import ratio
 from harness.store import Record

@@ -28,15 +28,9 @@ LAYER = ["lstm(hidden=5)", "gru(hidden=4)", "rnn(hidden=6)"]
 DEEP = [*LAYER, "lstm(hidden=3, layers=2)"]
 
 
-def begun(text: str, model: Model, batch: int) -> Trainer:
-    trainer = make_trainer(text, model)
-    trainer.begin(batch)
-    return trainer
-
-
 def summed(text: str, model: Model, *episodes: Episode) -> Tensor:
     """The gradient summed over episodes that follow each other, the weights held."""
-    trainer = begun(text, model, episodes[0].batch)
+    trainer = make_trainer(text, model)
     each = [gradient for episode in episodes for gradient in window_gradients(trainer, episode)]
     return torch.stack(each).sum(0)
 
@@ -70,7 +64,7 @@ def test_overlapping_windows_are_what_autograd_says_of_them(
         model.zero_grad()
         squared_error(outputs[new - start :], episode.part(new, new + every)).backward()
         expected.append(flat_gradient(model))
-    trainer = begun(f"tbptt(T={T}, every={every})", model, episode.batch)
+    trainer = make_trainer(f"tbptt(T={T}, every={every})", model)
     found = window_gradients(trainer, episode)
     close(torch.stack(found), torch.stack(expected))
     assert trainer.carried is not None
@@ -92,7 +86,7 @@ def test_recomputation_is_full_backpropagation(model_name: str, L: int, T: int) 
     episodes = [random_episode(L, fresh=fresh, dtype=F64) for fresh in (True, False)]
     found = {}
     for text in ("bptt", f"recomputed(T={T})"):
-        trainer = begun(text, model, 3)
+        trainer = make_trainer(text, model)
         for episode in episodes:
             (found[text, episode.fresh],) = window_gradients(trainer, episode)
         found[text, "left"] = trainer.carried  # type: ignore[assignment]
@@ -151,7 +145,7 @@ def test_snap_keeps_the_entries_that_one_timestep_can_fill(model_name: str) -> N
     """Not the others; and all timesteps of a window at once are each by itself."""
     model, episode = make_model(model_name), random_episode(6, dtype=F64)
     assert isinstance(model, Recurrent)
-    snap, exact = (begun(text, model, 3) for text in ("snap", "rtrl"))
+    snap, exact = (make_trainer(text, model) for text in ("snap", "rtrl"))
     for trainer in (snap, exact):
         window_gradients(trainer, episode.part(0, 1))
     full, kept = exact.memory["P"], in_full(snap)
@@ -180,7 +174,7 @@ def test_without_the_path_through_h_an_lstms_trace_decays_by_its_forget_gate() -
     model, episode = make_model(), random_episode(2, dtype=F64)
     assert isinstance(model, Recurrent)
     layer = model.layers[0]
-    trainer = begun("snap(T=1, through_h=False)", model, 3)
+    trainer = make_trainer("snap(T=1, through_h=False)", model)
     window_gradients(trainer, episode.part(0, 1))
     before, state = trainer.memory["W1"], trainer.carried
     assert state is not None
@@ -203,9 +197,9 @@ def test_a_trace_behind_exact_windows_is_bptt_where_it_is_exact(
     model_name: str, T: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model, episode = make_model(model_name), random_episode(7, dtype=F64)
-    exact = begun("rtrl(T=1)", model, 3)
+    exact = make_trainer("rtrl(T=1)", model)
     assert isinstance(exact, Rtrl)
-    ours = begun(f"behind(T={T})", model, 3)
+    ours = make_trainer(f"behind(T={T})", model)
 
     def spend(error: Tensor) -> None:
         exact.fill(error.flatten() @ exact.memory["P"].flatten(0, 1))

@@ -82,7 +82,7 @@ def _section(records: list[Record]) -> Section:
     groups = arms(records)
     labels = ordered(groups)
     where = described(records[0], common_rates(records))
-    header = HEADER + (TRACE,) * any(summary(record)["trace_bytes"] for record in records)
+    header = HEADER + (TRACE,) * any(record.end.get("trace_bytes") for record in records)
     done = [[r for r in groups[label] if r.status == "complete"] for label in labels]
     some = [group for group in done if group]
     if not some:

@@ -178,6 +178,22 @@ def span(record: Record, seconds: float = math.inf) -> int:
     return max(solved[-1], NONE_SOLVED) if solved else NONE_SOLVED
 
 
+def spans(a: Record, b: Record) -> tuple[float, float]:
+    """T_task of a pair at the end of its budgets."""
+    return span(a), span(b)
+
+
+def seconds(record: Record) -> float:
+    """Of training, in all."""
+    return float(record.curve[-1]["seconds"])
+
+
+def spans_at_equal_seconds(a: Record, b: Record) -> tuple[float, float]:
+    """T_task of a pair when the first of both has ended."""
+    s = min(seconds(a), seconds(b))
+    return span(a, s), span(b, s)
+
+
 def by_score(records: Iterable[Record]) -> list[tuple[Score, list[Record]]]:
     """The completed runs with a result on a task without levels, by score."""
     scored = [

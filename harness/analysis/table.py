@@ -66,14 +66,19 @@ def summary(record: Record) -> Row:
     return {column: known.get(column) for column in COLUMNS}
 
 
+def memory(record: Record) -> int:
+    """Peak memory and trace, in bytes: a trace is held all the time, so it is not in the peak."""
+    row = summary(record)
+    return int(row["peak_memory_bytes"] + row["trace_bytes"])
+
+
 def table(records: list[Record]) -> pd.DataFrame:
     """The tidy table: one row per run, whatever its status."""
     import pandas as pd
 
     frame = pd.DataFrame([summary(record) for record in records], columns=list(COLUMNS))
     whole = ["T", "timesteps", "updates", "flops", "activation_bytes", "peak_memory_bytes"]
-    whole += ["trace_bytes"]
-    whole += ["parameters", "level_n", "level_r", "t_task", "threads"]
+    whole += ["trace_bytes", "parameters", "level_n", "level_r", "t_task", "threads"]
     return frame.astype(dict.fromkeys(whole, "Int64"))
 
 

@@ -6,8 +6,7 @@ from collections.abc import Callable, Sequence
 from statistics import median
 
 from harness.analysis.look import method, ordered
-from harness.analysis.pairs import Pair, levelled, pairs, span, task, units, where
-from harness.analysis.table import summary
+from harness.analysis.pairs import Pair, levelled, pairs, task, units, where
 from harness.claim import Finding
 from harness.statistics import ratio
 from harness.store import Record
@@ -42,22 +41,6 @@ def ranked(
                 )
             )  # fmt: skip
     return sorted(found, key=lambda finding: -finding.paired.effect.centre)
-
-
-def spans(a: Record, b: Record) -> tuple[float, float]:
-    """T_task of both at the end of their budgets."""
-    return span(a), span(b)
-
-
-def memory(record: Record) -> int:
-    """Peak memory and trace, in bytes."""
-    row = summary(record)
-    return int(row["peak_memory_bytes"] + row["trace_bytes"])
-
-
-def seconds(record: Record) -> float:
-    """Of training, in all."""
-    return float(record.curve[-1]["seconds"])
 
 
 def _is(trainer: str) -> Callable[[Record], bool]:

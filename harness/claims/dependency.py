@@ -15,8 +15,11 @@ from harness.analysis.pairs import (
     of,
     pairs,
     results,
+    seconds,
     setting,
     span,
+    spans,
+    spans_at_equal_seconds,
     task,
     tuned,
     units,
@@ -45,10 +48,10 @@ class Dependency(Claim):
         copying = [r for r in listed if levelled(r)]
         beside = _beside(copying)
         found = [
-            *(_longer("equal T", T, group, _spans, _levels(group)) for T, group in _by_T(beside)),
-            *(_longer("equal memory", T, group, _spans, _matched(group))
+            *(_longer("equal T", T, group, spans, _levels(group)) for T, group in _by_T(beside)),
+            *(_longer("equal memory", T, group, spans, _matched(group))
               for T, group in _by_T(_richer(copying))),
-            *(_longer("equal T and seconds", T, group, _at_equal_seconds)
+            *(_longer("equal T and seconds", T, group, spans_at_equal_seconds)
               for T, group in _by_T(beside)),
         ]  # fmt: skip
         if best := _best(copying):
@@ -86,21 +89,8 @@ def _by_T(beside: Sequence[Pair]) -> list[tuple[int, list[Pair]]]:
     return [(T, [pair for pair in beside if pair[0].spec.T == T]) for T in windows]
 
 
-def _spans(a: Record, b: Record) -> tuple[float, float]:
-    return span(a), span(b)
-
-
-def _seconds(record: Record) -> float:
-    return float(record.curve[-1]["seconds"])
-
-
 def _beside(group: Sequence[Record]) -> list[Pair]:
     return pairs(group, of("dni"), of("tbptt"), lambda r: r.spec.T)
-
-
-def _at_equal_seconds(a: Record, b: Record) -> tuple[float, float]:
-    s = min(_seconds(a), _seconds(b))
-    return span(a, s), span(b, s)
 
 
 def _richer(records: Sequence[Record]) -> list[Pair]:
@@ -136,7 +126,7 @@ def _best(records: Sequence[Record]) -> list[tuple[float, float]]:
         ours = [r for r in runs if name(r) == "dni" and r.curve]
         theirs = [r for r in runs if name(r) != "dni"]
         if ours and len({r.spec.trainer for r in theirs}) > 1:  # else there is no choice of T
-            s = min(map(_seconds, ours))
+            s = min(map(seconds, ours))
             found.append((
                 float(max(span(r, s) for r in ours)), float(max(span(r, s) for r in theirs))
             ))  # fmt: skip
@@ -158,11 +148,11 @@ def _levels(beside: Sequence[Pair]) -> tuple[str, ...]:
     lines = []
     for said, group in by(task, [a for a, _ in beside]).items():
         here = [(a, b) for a, b in beside if a in group]
-        spans = [(float(span(a)), float(span(b))) for a, b in here]
+        reached = [(float(span(a)), float(span(b))) for a, b in here]
         symbols = [(_symbols(a), _symbols(b)) for a, b in here]
         some = all(theirs > 0 for _, theirs in symbols)
         lines.append(
-            f"{said}: T_task {_medians(spans)}, ratio {ratio_of_medians(spans).said(2)}; "
+            f"{said}: T_task {_medians(reached)}, ratio {ratio_of_medians(reached).said(2)}; "
             f"N {_medians(symbols)}, "
             + (f"ratio {ratio_of_medians(symbols).said(2)}" if some else
                f"no ratio: truncation solved no level, which counts as T_task {NONE_SOLVED}")

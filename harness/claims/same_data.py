@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from harness.analysis.pairs import spans
 from harness.claim import Claim, Finding
-from harness.claims._rivals import ranked, spans
+from harness.claims._rivals import ranked
 from harness.store import Record
 
 

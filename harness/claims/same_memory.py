@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from harness.analysis.pairs import spans
+from harness.analysis.table import memory
 from harness.claim import Claim, Finding
-from harness.claims._rivals import memory, ranked, spans
+from harness.claims._rivals import ranked
 from harness.store import Record
 
 

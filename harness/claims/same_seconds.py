@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.analysis.pairs import span
+from harness.analysis.pairs import spans_at_equal_seconds
 from harness.claim import Claim, Finding
-from harness.claims._rivals import ranked, seconds
+from harness.claims._rivals import ranked
 from harness.store import Record
 
 
@@ -18,9 +18,4 @@ class SameSeconds(Claim):
     suite = "rivals"
 
     def findings(self, records: Sequence[Record]) -> list[Finding]:
-        return ranked(records, "equal seconds", _when_the_first_ends)
-
-
-def _when_the_first_ends(a: Record, b: Record) -> tuple[float, float]:
-    s = min(seconds(a), seconds(b))
-    return span(a, s), span(b, s)
+        return ranked(records, "equal seconds", spans_at_equal_seconds)

@@ -36,7 +36,7 @@ from torch.func import functional_call, jacrev, vmap
 
 from harness.check import at_least
 from harness.episode import Episode
-from harness.influence import add, blank
+from harness.influence import add_flat, blank
 from harness.model import Model, Recurrent
 from harness.synthesiser import SyntheticGradientTrainer
 from harness.task import Task
@@ -87,7 +87,8 @@ class BpLambda(SyntheticGradientTrainer):
             e = self.by_weights(h_0)
             if not window.fresh:
                 e = e + self.memory["e"]  # (3), already aged
-            self.fill(-2 / len(h_0) * error.flatten() @ e.flatten(0, 1))  # (4)
+            gradient = -2 / len(h_0) * error.flatten() @ e.flatten(0, 1)  # (4)
+            add_flat(self.own_parameters(), gradient)
             self.memory = {"e": self.discount * self.lam * self.through(window, h_0) @ e}  # (3)
             yield loss.detach()
 
@@ -114,10 +115,3 @@ class BpLambda(SyntheticGradientTrainer):
 
         found: Tensor = vmap(jacrev(leaving, argnums=1), in_dims=(1, 0))(window.x, h_0)
         return found
-
-    def fill(self, gradient: Tensor) -> None:
-        """Add a gradient of φ, flat."""
-        weights = list(self.synthesiser.parameters())
-        found = gradient.split([weight.numel() for weight in weights])
-        for weight, own in zip(weights, found, strict=True):
-            add(weight, own.view_as(weight))

@@ -26,28 +26,21 @@ import torch
 from torch import Tensor, nn
 
 from harness.episode import Episode
-from harness.influence import ForwardTrainer, Local, add_pair
+from harness.influence import Local, OneLayer, add_pair
 from harness.model import Layer, Model, Recurrent
 from harness.task import Task
 from harness.trainers._signs import balance, signs
 
 
-class KfRtrl(ForwardTrainer):
+class KfRtrl(OneLayer):
     """Real-time recurrent learning with a random Kronecker product as a trace."""
 
     @classmethod
     def suits(cls, model: Model, task: Task) -> str:
-        if isinstance(model, Recurrent):
-            if len(model.layers) > 1:
-                return f"it traces one recurrent layer; the model has {len(model.layers)}"
-            if not isinstance(cast(Layer, model.layers[0]).core, nn.RNN):
-                return "it traces a plain recurrent network (rnn), without gates"
-        return super().suits(model, task)
-
-    @property
-    def layer(self) -> Layer:
-        """The recurrent layer."""
-        return cast(Layer, self.model.layers[0])
+        if why := super().suits(model, task):
+            return why
+        plain = isinstance(cast(Layer, cast(Recurrent, model).layers[0]).core, nn.RNN)
+        return "" if plain else "it traces a plain recurrent network (rnn), without gates"
 
     def begin(self, batch: int) -> None:
         H = self.layer.d_out
@@ -64,7 +57,7 @@ class KfRtrl(ForwardTrainer):
         drawn = signs((len(z), 2, len(u), 1), self.rng, z)
         for z_t, slope, error, (c1, c2) in zip(z, slopes, errors, drawn, strict=True):
             D = slope.diag_embed()
-            JA = D @ U @ A
+            JA = slope.unsqueeze(-1) * (U @ A)
             p1, p2 = balance(JA, u), balance(D, z_t)  # (4)
             u = c1 * p1[:, 0] * u + c2 * p2[:, 0] * z_t  # (2)
             A = c1[..., None] / p1 * JA + c2[..., None] / p2 * D  # (3)
