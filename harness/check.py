@@ -31,6 +31,18 @@ def below_one(**values: float) -> None:
             raise ValueError(f"{name} must be at least 0 and below 1, got {value!r}")
 
 
+def one_of(choices: Iterable[str], **values: str) -> None:
+    """Raise ValueError naming the first of `values` that is not among the choices.
+
+    >>> one_of(["none", "batch"], norm="batch")
+    """
+    known = list(choices)
+    for name, value in values.items():
+        if value not in known:
+            words = ", ".join(map(repr, known[:-1])) + f" or {known[-1]!r}"
+            raise ValueError(f"{name} must be {words}, got {value!r}")
+
+
 def unknown(what: str, name: str, known: Iterable[str]) -> ValueError:
     """The error for an unknown name: what was given, what exists, what was probably meant.
 

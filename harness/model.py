@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +12,9 @@ from torch.func import functional_call
 from torch.nn import functional as F
 
 from harness.check import at_least
+
+if TYPE_CHECKING:
+    from harness.task import Task
 
 
 class Stage(nn.Module, ABC):
@@ -51,6 +54,11 @@ class Model(Stage):
     that a trainer can cut, carry and differentiate it without knowing the network. A feed-forward
     network has d_state 0 and a state (B, 0).
     """
+
+    @classmethod
+    def suits(cls, task: Task) -> str:
+        """Say in a line why such a network has no use on a task; "" where it has."""
+        return ""
 
     @abstractmethod
     def stages(self) -> list[Stage]:
@@ -179,6 +187,10 @@ class Recurrent(Model):
         self.readout = Stateless(hidden, d_out, nn.Linear(hidden, d_out))
         self.layers = nn.ModuleList(layer(hidden if k else d_in, hidden) for k in range(layers))
         self.d_state = sum(stage.d_state for stage in self.stages())
+
+    @classmethod
+    def suits(cls, task: Task) -> str:
+        return "nothing is carried over an episode of one timestep; take mlp" if task.static else ""
 
     def stages(self) -> list[Stage]:
         return cast(list[Stage], [*self.layers, self.readout])

@@ -9,9 +9,10 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from harness.check import at_least
+from harness.check import at_least, one_of
 from harness.episode import Episode
 from harness.model import Model
+from harness.models._norms import NORMS
 from harness.optimiser import Optimiser
 from harness.task import Task
 from harness.trainer import Loss, Trainer
@@ -25,15 +26,29 @@ class Synthesiser(nn.Sequential):
 
     bounded: M reads tanh(state). The cell of an LSTM is unbounded: if M reads it as it is,
              predictions grow with it and drive it on, to hundreds of times the true gradient
+    told:    width of what M reads beside the state (conditioned on labels: their number)
+    norm:    of the hidden layers: none, batch or layer
     """
 
-    def __init__(self, d_state: int, *, hidden: int, layers: int, bounded: bool) -> None:
+    def __init__(
+        self,
+        d_state: int,
+        *,
+        hidden: int,
+        layers: int,
+        bounded: bool,
+        told: int = 0,
+        norm: str = "none",
+    ) -> None:
         at_least(1, hidden=hidden)
         at_least(0, layers=layers)
-        widths = [d_state] + [hidden] * layers
+        one_of(NORMS, norm=norm)
+        widths = [d_state + told] + [hidden] * layers
         stack: list[nn.Module] = [nn.Tanh()] if bounded else []
         for i in range(layers):
-            stack += [nn.Linear(widths[i], widths[i + 1]), nn.ReLU()]
+            stack.append(nn.Linear(widths[i], widths[i + 1]))
+            stack += [] if norm == "none" else [NORMS[norm](hidden)]
+            stack.append(nn.ReLU())
         last = nn.Linear(widths[-1], d_state)
         nn.init.zeros_(last.weight)
         nn.init.zeros_(last.bias)

@@ -18,11 +18,13 @@ class Task(ABC):
 
     d_in, d_out: widths of the model's inputs and outputs (symbols: the size of the alphabet)
     unit:        of the loss in bits: "bits per character"
+    static:      whether every episode is one timestep: a sequence of 1, nothing to carry
     """
 
     d_in: int
     d_out: int
     unit: str
+    static: bool = False
 
     @abstractmethod
     def episodes(self, batch: int, rng: torch.Generator, multiple: int) -> Iterator[Episode]:

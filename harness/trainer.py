@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Self, TypeAlias
 
 import torch
@@ -99,6 +99,15 @@ class Trainer(nn.Module, ABC):
         None where the method predicts none.
         """
         return None
+
+    def synthetic_between(self, outputs: Sequence[Tensor], episode: Episode) -> dict[int, Tensor]:
+        """Predict the gradient between stages, (L, B, d), by the number of the stage it follows.
+
+        In nats per unit and sequence; {} where the method predicts none.
+
+        outputs: those of every stage, (L, B, d_out) each
+        """
+        return {}
 
     @property
     def phase(self) -> str:

@@ -16,7 +16,7 @@ LONGEST = 250
 """Lines; a module that passes it is asked whether it is still one noun."""
 
 TOP_SHELF = (
-    "__init__", "__main__", "check", "claim", "episode", "figure", "influence", "model",
+    "__init__", "__main__", "check", "claim", "depth", "episode", "figure", "influence", "model",
     "optimiser", "registry", "score", "spec", "statistics", "store", "suite", "synthesiser",
     "task", "trainer",
 )  # fmt: skip
@@ -34,6 +34,7 @@ FLOORS = (
         "optimisers",
         "influence",
         "synthesiser",
+        "depth",
         "tasks",
     ),
     ("measure", "trainers", "figure", "claim", "suites"),

@@ -21,14 +21,18 @@ from harness.spec import RunSpec
 from harness.store import Store
 from tests.test_engine import as_traced
 
-PLUGINS = [Path(__file__).with_name("toys") / name for name in ("mlp.py", "xor.py")]
+PLUGINS = [Path(__file__).with_name("toys") / name for name in ("feed_forward.py", "xor.py")]
 REGISTRY = Registry(PLUGINS)
 STEPS = 600
-LEAVES_OUT = "dni(T=3), dni_aux(T=3), sg(T=3) with mlp: it predicts the gradient of a state"
+LEAVES_OUT = (
+    "dni(T=3), dni_aux(T=3), sg(T=3) with feed_forward: it predicts the gradient of a state"
+)
 
 
 def spec_of(trainer: str, seed: int = 0) -> RunSpec:
-    return RunSpec(task="xor", trainer=trainer, model="mlp", seed=seed, batch=8, timesteps=STEPS)
+    return RunSpec(
+        task="xor", trainer=trainer, model="feed_forward", seed=seed, batch=8, timesteps=STEPS
+    )
 
 
 def call(*arguments: str) -> int:
@@ -79,11 +83,20 @@ def test_what_it_recorded_is_drawn_and_reported(recorded: Path, tmp_path: Path) 
 def test_a_run_that_does_not_suit_is_refused_before_anything_is_written(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    asked = ["run", "xor", "bptt", "dni(T=3)", "--model", "mlp", "--results", str(tmp_path / "r")]
+    asked = [
+        "run",
+        "xor",
+        "bptt",
+        "dni(T=3)",
+        "--model",
+        "feed_forward",
+        "--results",
+        str(tmp_path / "r"),
+    ]
     assert call(*asked) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line == (
-        "sgbench: trainer dni(T=3) does not suit model mlp: "
+        "sgbench: trainer dni(T=3) does not suit model feed_forward: "
         "it predicts the gradient of a state; the model has none"
     )
     assert not (tmp_path / "r").exists()
@@ -95,7 +108,7 @@ def test_what_suits_is_kept_in_its_order() -> None:
     kept, lines = suiting(asked, REGISTRY)
     assert kept == [asked[1], asked[3], asked[4]]
     assert lines == [
-        "2 runs left out, dni(T=3), sg(T=3) with mlp: "
+        "2 runs left out, dni(T=3), sg(T=3) with feed_forward: "
         "it predicts the gradient of a state; the model has none"
     ]
     assert suiting(kept, REGISTRY) == (kept, [])

@@ -25,9 +25,9 @@ from tests.conftest import (
 )
 
 F64 = torch.float64
-TOYS = Registry([Path(__file__).with_name("toys") / "mlp.py"])
+TOYS = Registry([Path(__file__).with_name("toys") / "feed_forward.py"])
 CELLS = [f"{cell}(hidden=4, layers={n})" for cell in ("lstm", "gru", "rnn") for n in (1, 2)]
-FEED_FORWARD = ["mlp(width=5, depth=2)", "mlp(depth=0)"]
+FEED_FORWARD = ["feed_forward(width=5, depth=2)", "feed_forward(depth=0)"]
 B, L = 3, 5
 
 

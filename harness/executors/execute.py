@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import replace
+from functools import cache
 from typing import Protocol
 
 import torch
@@ -89,30 +90,49 @@ def _fits(trainer: Trainer, spec: RunSpec) -> None:
 
 
 def suiting(specs: Sequence[RunSpec], registry: Registry) -> tuple[list[RunSpec], list[str]]:
-    """The runs whose trainer suits their model and task, and a line for each reason to drop others.
+    """The runs whose parts suit each other, and a line for each reason to leave others out.
 
     For suites, which include every trainer; a run that is asked for by name is refused instead.
     """
-    built: dict[tuple[str, str], tuple[Model, Task]] = {}
-    asked: dict[tuple[str, str, str], str] = {}
+    asked = Suiting(registry)
     kept: list[RunSpec] = []
     out: dict[str, list[RunSpec]] = defaultdict(list)
     for spec in specs:
-        both = spec.model, spec.task
-        if both not in built:
-            task = registry.make("task", spec.task)
-            with torch.random.fork_rng(devices=[]):
-                built[both] = registry.make("model", spec.model, task.d_in, task.d_out), task
-        named = spec.trainer, *both
-        if named not in asked:
-            method: type[Trainer] = registry.load("trainer", spec.trainer)
-            asked[named] = method.suits(*built[both])
-        (out[asked[named]] if asked[named] else kept).append(spec)
+        why = asked.why_not(spec)
+        (out[why] if why else kept).append(spec)
     return kept, [
         f"{len(left)} runs left out, {', '.join(dict.fromkeys(s.trainer for s in left))} with "
         f"{', '.join(dict.fromkeys(s.model for s in left))}: {why}"
         for why, left in out.items()
     ]
+
+
+class Suiting:
+    """Whether the parts of runs suit each other; each model is built once for each task."""
+
+    def __init__(self, registry: Registry) -> None:
+        self.registry = registry
+        self._model = cache(self._built)
+        self._asked = cache(self._reason)
+
+    def why_not(self, spec: RunSpec) -> str:
+        """In a line why a model does not suit its task, or a trainer both; "" where they do."""
+        return self._asked(spec.trainer, spec.model, spec.task)
+
+    def _reason(self, trainer: str, model: str, task: str) -> str:
+        built, made = self._model(model, task)
+        if isinstance(built, str):
+            return built
+        method: type[Trainer] = self.registry.load("trainer", trainer)
+        return method.suits(built, made)
+
+    def _built(self, model: str, task: str) -> tuple[Model | str, Task]:
+        made: Task = self.registry.make("task", task)
+        network: type[Model] = self.registry.load("model", model)
+        if why := network.suits(made):
+            return why, made
+        with torch.random.fork_rng(devices=[]):
+            return self.registry.make("model", model, made.d_in, made.d_out), made
 
 
 def _recorded(spec: RunSpec, store: Store, registry: Registry) -> bool:

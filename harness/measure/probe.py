@@ -28,6 +28,10 @@ def probe(trainer: Trainer, episode: Episode) -> dict[str, Any]:
     reach: norm of the last scored window's gradient at its own boundary and each before it, over
         the first of these; one boundary per timestep where the trainer has no T
 
+    For the gradient between stages, where the trainer predicts it:
+    cuts: the numbers of the stages after which it does
+    cut_cosine, cut_norm_ratio: each synthetic one against the true one
+
     On a stream the true gradient ends where the stretch ends; "full" means up to there.
     """
     estimate = _estimate(trainer, episode)
@@ -44,7 +48,29 @@ def probe(trainer: Trainer, episode: Episode) -> dict[str, Any]:
             "added_ratio": _ratio(added, truncated),
             "added_cosine": _cosine(added, missing),
         }
+    found |= _between(trainer, episode)
     return {**found, **_boundaries(trainer, episode, true), "reach": true.reach}
+
+
+def _between(trainer: Trainer, episode: Episode) -> dict[str, Any]:
+    """Synthetic against true, between stages; empty if none is predicted."""
+    twin = trainer.twin()
+    model, state = twin.model, twin.model.split(twin.boundary(episode))
+    outputs, h = [], model.encoded(episode.x)
+    for stage, entering in zip(model.stages(), state, strict=True):
+        h, _ = stage(h, entering)
+        outputs.append(h)
+    synthetic = twin.synthetic_between([each.detach() for each in outputs], episode)
+    if not synthetic:
+        return {}
+    wanted = [outputs[k] for k in synthetic]
+    true = torch.autograd.grad(twin.loss(h, episode), wanted)
+    pairs = list(zip(synthetic.values(), (episode.batch * each for each in true), strict=True))
+    return {
+        "cuts": list(synthetic),
+        "cut_cosine": [_cosine(said, gradient) for said, gradient in pairs],
+        "cut_norm_ratio": [_ratio(said, gradient) for said, gradient in pairs],
+    }
 
 
 def _estimate(trainer: Trainer, episode: Episode) -> Tensor:

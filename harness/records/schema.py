@@ -106,6 +106,11 @@ _MADE = {
     **dict.fromkeys(("commit", "python", "torch", "machine", "processor", "date"), _text),
     "dirty": _only(bool), "threads": _count(1), "plugins": _text,
 }  # fmt: skip
+_CUTS = {
+    "cuts": _each(_count(0)),
+    "cut_cosine": _each(_number),
+    "cut_norm_ratio": _each(_maybe(_number)),
+}
 _BEYOND = {
     "missing_ratio": _maybe(_number), "added_ratio": _maybe(_number), "added_cosine": _number,
 }  # fmt: skip
@@ -125,7 +130,7 @@ KINDS: dict[str, tuple[dict[str, Rule], dict[str, Rule], Rule]] = {
          "boundary_cosine": _each(_number), "boundary_norm_ratio": _each(_maybe(_number)),
          "distances": _each(_count(0)), "distance_cosine": _each(_number),
          "distance_norm_ratio": _each(_maybe(_number)), "reach": _each(_number)},
-        _BEYOND,
+        {**_BEYOND, **_CUTS},
         _anything,
     ),
     "resumed": ({"timesteps": _count(0)}, _MADE, _anything),
@@ -139,10 +144,10 @@ KINDS: dict[str, tuple[dict[str, Rule], dict[str, Rule], Rule]] = {
 }  # fmt: skip
 """Rules by kind of row: for columns that it must have, columns that it may have, all others."""
 
-TOGETHER = (tuple(_LEVELS), tuple(_BEYOND))
+TOGETHER = (tuple(_LEVELS), tuple(_BEYOND), tuple(_CUTS))
 """Columns of which a row has all or none."""
 
-ALIKE = (("boundary_cosine", "boundary_norm_ratio"),
+ALIKE = (("boundary_cosine", "boundary_norm_ratio"), tuple(_CUTS),
          ("distances", "distance_cosine", "distance_norm_ratio"))  # fmt: skip
 """Columns whose lists have the same length."""
 
@@ -171,7 +176,9 @@ def flaw(kind: str, rows: Sequence[Row], scored: str = "") -> str:
             rule = _maybe(_number)
         if not rule(values):
             return f"holds {name}={said(values[0])}"
-    if kind == "probe" and any(len({len(row[n]) for n in g}) > 1 for row in rows for g in ALIKE):
+    if kind == "probe" and any(
+        len({len(row[n]) for n in group if n in row}) > 1 for row in rows for group in ALIKE
+    ):
         return "holds lists of unequal length"
     unmeasured = kind == "end" and first["status"] == "complete" and not first["peak_memory_bytes"]
     return "holds peak_memory_bytes=0" if unmeasured else ""

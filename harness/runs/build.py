@@ -28,6 +28,9 @@ def built(spec: RunSpec, registry: Registry, device: torch.device) -> Built:
     task: Task = registry.make("task", spec.task)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(spec.seed)
+        network: type[Model] = registry.load("model", spec.model)
+        if why := network.suits(task):
+            raise ValueError(f"model {spec.model} does not suit task {spec.task}: {why}")
         model: Model = registry.make("model", spec.model, task.d_in, task.d_out)
         method: type[Trainer] = registry.load("trainer", spec.trainer)
         if why := method.suits(model, task):

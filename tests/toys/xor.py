@@ -52,7 +52,14 @@ class XorSuite(Suite):
 
     def runs(self, registry: Registry) -> list[RunSpec]:
         return [
-            RunSpec(task="xor", trainer=trainer, model="mlp", seed=seed, batch=8, timesteps=2400)
+            RunSpec(
+                task="xor",
+                trainer=trainer,
+                model="feed_forward",
+                seed=seed,
+                batch=8,
+                timesteps=2400,
+            )
             for trainer in trainers(registry, T=3)
             for seed in range(2)
         ]

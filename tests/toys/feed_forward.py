@@ -9,7 +9,7 @@ from torch import nn
 from harness.model import Model, Stage, Stateless
 
 
-class Mlp(Model):
+class FeedForward(Model):
     """Hidden layers of tanh units and a linear read-out."""
 
     def __init__(self, d_in: int, d_out: int, *, width: int = 16, depth: int = 1) -> None:
