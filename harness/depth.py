@@ -46,7 +46,7 @@ class DepthTrainer(Trainer):
         loss: Loss,
         *,
         cuts: Sequence[int] | None = None,
-        conditioned: bool = False,
+        conditioned: bool = True,
         warmup: int = 0,
         hidden: int | None = None,
         layers: int = 0,
