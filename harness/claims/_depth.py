@@ -1,0 +1,32 @@
+"""What the claims about decoupled layers share: the accuracy of two calls, pair by pair."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+from harness.analysis.layers import POINTS, is_call, layers
+from harness.analysis.pairs import pairs, results
+from harness.claim import Finding
+from harness.statistics import difference
+from harness.store import Record
+
+
+def accuracy(
+    records: Sequence[Record],
+    ours: str,
+    theirs: str,
+    says: str,
+    sides: str,
+    if_true: Literal["above", "below"] = "above",
+) -> Iterator[Finding]:
+    """The difference in test accuracy between two calls, in points, for each model."""
+    beside = pairs(records, is_call(ours), is_call(theirs), lambda r: None)
+    for model in sorted({a.spec.model for a, _ in beside}):
+        group = [pair for pair in beside if pair[0].spec.model == model]
+        scored = [results(a, b) for a, b in group]
+        yield Finding(
+            says=says, where=f"{layers(group[0][0])} layers",
+            paired=difference([(POINTS * a, POINTS * b) for a, b in scored]),
+            null=0, unit=f"points of accuracy, {sides}", if_true=if_true,
+        )  # fmt: skip

@@ -1,0 +1,29 @@
+"""Does a synthesiser need to read the label?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.claim import Claim, Finding
+from harness.claims._depth import accuracy
+from harness.store import Record
+from harness.suites.depth import BLIND
+
+
+class Labels(Claim):
+    """cDNI beside DNI, and each beside what it must beat: silence, and backpropagation."""
+
+    letter = "n"
+    question = "Does conditioning on the label matter, and what do layers learn without it?"
+    suite = "depth"
+
+    def findings(self, records: Sequence[Record]) -> list[Finding]:
+        dni, silent = f"dni_depth({BLIND})", f"dni_depth({BLIND}, lr=0.0)"
+        return [
+            *accuracy(records, "dni_depth", dni, "cDNI is more accurate than DNI", "cDNI − DNI"),
+            *accuracy(records, "dni_depth", "bptt",
+                      "cDNI is as good as backpropagation or better", "cDNI − backpropagation"),
+            *accuracy(records, dni, silent,
+                      "DNI is more accurate than if all layers but the read-out stay as drawn",
+                      "DNI − silent"),
+        ]  # fmt: skip

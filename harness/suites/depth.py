@@ -1,0 +1,96 @@
+"""Layers decoupled by synthetic gradients: digits, fully connected, ten seeds that no tuning saw.
+
+A timestep is an update on a batch of 100 images. What is asked: what the number of synthesisers
+in a chain does, to accuracy and to the direction of each; what a warm-up, the label, synthetic
+inputs and fewer true updates do. The same with silent synthesisers (`lr=0.0`), which leave every
+layer but those above the last cut as it was drawn, is what each must beat.
+"""
+
+from __future__ import annotations
+
+from harness.registry import Registry
+from harness.spec import RunSpec
+from harness.suite import Suite
+
+SEEDS = range(100, 110)
+TASK = "images(data='digits')"
+TIMESTEPS = 1000
+LAYERS = (3, 4, 5, 6)
+CUTS = ("(5,)", "(3, 5)", "(0, 3, 5)", "(0, 1, 3, 4, 5)")
+"""One DNI to five in a network of six layers; all six are in the table."""
+WARMUP = 300
+BLIND = "conditioned=False"
+"""A synthesiser that does not read the label, as the paper's DNI; the default reads it: cDNI."""
+
+
+def run(trainer: str, seed: int, layers: int = 6) -> RunSpec:
+    """A run of this suite; gradients are probed ten times."""
+    return RunSpec(
+        task=TASK, model=f"mlp(layers={layers})", trainer=trainer, seed=seed, batch=100, lr=1e-3,
+        timesteps=TIMESTEPS, probe=TIMESTEPS // 10,
+    )  # fmt: skip
+
+
+def table() -> list[RunSpec]:
+    """The paper's feed-forward table: three to six layers, a synthesiser after each."""
+    return [
+        run(trainer, seed, layers)
+        for seed in SEEDS
+        for layers in LAYERS
+        for trainer in ("bptt", f"dni_depth({BLIND})", "dni_depth")
+    ]
+
+
+def chain() -> list[RunSpec]:
+    """Six layers, by the number of synthesisers in the chain."""
+    return [run("bptt", seed) for seed in SEEDS] + [
+        run(trainer, seed)
+        for seed in SEEDS
+        for trainer in (
+            *(f"dni_depth({BLIND}, cuts={cuts})" for cuts in CUTS), f"dni_depth({BLIND})",
+            *(f"dni_depth(cuts={cuts})" for cuts in CUTS), "dni_depth",
+        )
+    ]  # fmt: skip
+
+
+def help_for_the_chain() -> list[RunSpec]:
+    """A warm-up, and silent synthesisers with it and without."""
+    return [
+        run(f"dni_depth({BLIND}, {rest})", seed)
+        for seed in SEEDS
+        for rest in ("lr=0.0", f"lr=0.0, warmup={WARMUP}", f"warmup={WARMUP}")
+    ]
+
+
+def unlocked() -> list[RunSpec]:
+    """Blocks that wait for nobody: cDNI after layers 0, 3 and 5."""
+    cuts = "cuts=(0, 3, 5)"
+    return [
+        run(trainer, seed)
+        for seed in SEEDS
+        for trainer in (
+            f"dni_unlocked({cuts}, inputs=True)", f"dni_unlocked({cuts}, order='random')",
+            f"dni_unlocked({cuts}, rate=0.5)", f"dni_unlocked({cuts}, rate=0.2)",
+            f"dni_depth({cuts}, lr=0.0)",
+        )
+    ]  # fmt: skip
+
+
+def sparse() -> list[RunSpec]:
+    """The true chain at each k-th update alone, cut in the middle."""
+    return [
+        run(f"dni_depth(cuts=(2,){rest})", seed)
+        for seed in SEEDS
+        for rest in ("", ", every=2", ", every=4", ", every=8")
+    ]
+
+
+class Depth(Suite):
+    """Does decoupling layers pay, and what does it cost?"""
+
+    figures = ("table_depth", "chain")
+    claims = ("chain_noise", "chain_warm_up", "synthetic_inputs", "labels", "iteration")
+
+    def runs(self, registry: Registry) -> list[RunSpec]:
+        everything = [*table(), *chain(), *help_for_the_chain(), *unlocked(), *sparse()]
+        return list(dict.fromkeys(everything))
