@@ -36,7 +36,7 @@ LOOKS = {
     "uoro": Look("#9a9a9a", (1, 3), ">", "/."),
     "kf_rtrl": Look("#7a4a12", (7, 1, 1, 1, 1, 1, 1, 1), "d", "|-"),
     "bp_lambda": Look("#8fc257", (5, 1, 1, 1, 1, 1, 1, 1, 1, 1), "P", "x|"),
-    "dni_depth": Look("#007a78", (8, 1, 3, 1), (5, 0, 0), "\\\\"),
+    "dni_depth": Look("#007a78", (8, 1, 3, 1), (5, 0, 0), ".|"),
     "dni_unlocked": Look("#a85a00", (3, 1, 3, 4), (7, 1, 0), "--|"),
 }
 """The methods with a fixed look, in the order of legends: full gradient to predicted one."""

@@ -1,4 +1,4 @@
-"""The learning rates of `depth`: three for each method, two seeds that `depth` does not use."""
+"""The learning rates of `depth`: five for each method, two seeds that `depth` does not use."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from harness.suite import Suite
 from harness.suites import depth
 
 SEEDS = range(2)
-RATES = (3e-4, 1e-3, 3e-3)
+RATES = (3e-5, 1e-4, 3e-4, 1e-3, 3e-3)
 
 
 class DepthTuning(Suite):
