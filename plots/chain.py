@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from statistics import fmean
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from harness.analysis.layers import POINTS, conditioned, cuts, layers
 from harness.analysis.look import LOOKS
@@ -17,18 +18,25 @@ from harness.figure import Figure
 from harness.names.call import Call
 from harness.registry import Registry
 from harness.spec import RunSpec
-from harness.statistics import Interval, interval
+from harness.statistics import interval
 from harness.store import Record
 from harness.suites import depth
 from plots import _shared
 
 LAYERS = 6
-KINDS = (("DNI (M does not read the label)", False), ("cDNI (M reads it)", True))
-STYLE = {
-    False: {"color": "#d55e00", "marker": "o", "dashes": (4, 2)},
-    True: {"color": LOOKS["dni"].colour, "marker": "D", "dashes": (None, None)},
+Kind = tuple[bool, float]
+"""Whether M reads the label, and the rate of the model's Adam."""
+
+KINDS: dict[Kind, str] = {
+    (False, depth.FAST): f"DNI, rate {depth.FAST:g}",
+    (False, depth.SLOW): f"DNI, rate {depth.SLOW:g}",
+    (True, depth.FAST): f"cDNI (M reads the label), rate {depth.FAST:g}",
 }
-PLAIN = {"color": "0.3", "linewidth": 1.5, "dashes": (1, 2)}
+STYLES: dict[Kind, dict[str, Any]] = {
+    (False, depth.FAST): {"color": LOOKS["sg"].colour, "marker": "o", "dashes": (4, 2)},
+    (False, depth.SLOW): {"color": LOOKS["tbptt"].colour, "marker": "s", "dashes": (8, 2)},
+    (True, depth.FAST): {"color": LOOKS["dni"].colour, "marker": "D", "dashes": (None, None)},
+}
 
 
 class Chain(Figure):
@@ -59,7 +67,7 @@ def _in_a_chain(record: Record) -> bool:
 
 
 def _errors(axes: Axes, group: Sequence[Record]) -> None:
-    by_number: dict[tuple[bool, int], list[float]] = {}
+    found: dict[Kind, dict[int, list[float]]] = {kind: {} for kind in KINDS}
     plain = []
     for record in group:
         value = result(record)
@@ -68,37 +76,36 @@ def _errors(axes: Axes, group: Sequence[Record]) -> None:
         error = POINTS * (1 - value)
         if name(record) == "bptt":
             plain.append(error)
-        else:
-            by_number.setdefault((conditioned(record), cuts(record)), []).append(error)
-    for said, kind in KINDS:
-        found = {
-            n: interval(errors) for (own, n), errors in sorted(by_number.items()) if own == kind
-        }
-        if found:
-            _line(axes, said, kind, found)
+        elif (kind := _kind(record)) in found:
+            found[kind].setdefault(cuts(record), []).append(error)
+    for kind, errors in found.items():
+        _line(axes, kind, errors)
     if plain:
-        axes.axhline(interval(plain).centre, label="backpropagation", **PLAIN)  # type: ignore[arg-type]
+        axes.axhline(
+            interval(plain).centre, label=f"backpropagation, rate {depth.FAST:g}", color="0.3",
+            linewidth=1.5, dashes=(1, 2),
+        )  # fmt: skip
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set(xlabel="synthesisers in the chain", ylabel="test error (%)", yscale="log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.yaxis.set_major_formatter("{x:g}")
-    axes.yaxis.set_minor_formatter("")
+    axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def _directions(axes: Axes, group: Sequence[Record]) -> None:
     """Of the chain with the most synthesisers, over the second half of training."""
     chains = [record for record in group if name(record) != "bptt"]
     most = max((cuts(record) for record in chains), default=0)
-    for said, kind in KINDS:
-        at: dict[int, list[float]] = {}
-        for record in chains:
-            if conditioned(record) != kind or cuts(record) != most:
-                continue
-            late = [p for p in record.probes if p["timesteps"] >= record.spec.timesteps / 2]
-            late = [p for p in late if p.get("cuts")]
-            for i, cut in enumerate(late[0]["cuts"] if late else []):
-                at.setdefault(cut, []).append(fmean(p["cut_cosine"][i] for p in late))
-        if at:
-            _line(axes, said, kind, {cut: interval(cosines) for cut, cosines in at.items()})
+    found: dict[Kind, dict[int, list[float]]] = {kind: {} for kind in KINDS}
+    for record in chains:
+        late = [p for p in record.probes if p["timesteps"] >= record.spec.timesteps / 2]
+        late = [p for p in late if p.get("cuts")]
+        if late and cuts(record) == most and (kind := _kind(record)) in found:
+            for i, cut in enumerate(late[0]["cuts"]):
+                mean = fmean(p["cut_cosine"][i] for p in late)
+                found[kind].setdefault(cut, []).append(mean)
+    for kind, cosines in found.items():
+        _line(axes, kind, cosines)
     axes.axhline(0, color="0.7", linewidth=1, zorder=0)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set(
@@ -108,11 +115,20 @@ def _directions(axes: Axes, group: Sequence[Record]) -> None:
     )
 
 
-def _line(axes: Axes, label: str, kind: bool, found: dict[int, Interval]) -> None:
-    x = list(found)
-    middle = [each.centre for each in found.values()]
+def _kind(record: Record) -> Kind:
+    return conditioned(record), record.spec.lr
+
+
+def _line(axes: Axes, kind: Kind, values: dict[int, list[float]]) -> None:
+    """Medians over seeds with their intervals, along the whole numbers of x."""
+    if not values:
+        return
+    x, found = sorted(values), [interval(values[at]) for at in sorted(values)]
     spread = [
-        [each.centre - each.low for each in found.values()],
-        [each.high - each.centre for each in found.values()],
+        [each.centre - each.low for each in found],
+        [each.high - each.centre for each in found],
     ]
-    axes.errorbar(x, middle, yerr=spread, label=label, elinewidth=1, capsize=3, **STYLE[kind])  # type: ignore[arg-type]
+    axes.errorbar(
+        x, [each.centre for each in found], yerr=spread, label=KINDS[kind], elinewidth=1,
+        capsize=3, **STYLES[kind],
+    )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -40,7 +40,7 @@ class TableDepth(Figure):
 
     def draw(self, records: Sequence[Record]) -> Drawing:
         listed = [r for r in records if r.status == "complete" and _shared.trained(r)]
-        chosen = [r for r in listed if any(is_call(call)(r) for call, _ in METHODS) and layers(r)]
+        chosen = [r for r in listed if any(_is(call)(r) for call, _ in METHODS) and layers(r)]
         if not any(is_call("dni_depth")(r) for r in chosen):
             raise LookupError("no completed run of dni_depth to put into the table")
         depths = sorted({layers(record) for record in chosen})
@@ -73,7 +73,7 @@ def _block(axes: Axes, x: int, group: Sequence[Record], depths: Sequence[int]) -
     for i, (call, said) in enumerate(METHODS):
         axes.text(x + i + 0.5, -0.3, said, ha="center", va="center")
         for y, hidden in enumerate(depths):
-            own = [r for r in group if is_call(call)(r) and layers(r) == hidden]
+            own = [r for r in group if _is(call)(r) and layers(r) == hidden]
             errors = [POINTS * (1 - value) for r in own if (value := result(r)) is not None]
             at: dict[str, Any] = {"ha": "center", "va": "center"}
             if errors:
@@ -85,3 +85,8 @@ def _block(axes: Axes, x: int, group: Sequence[Record], depths: Sequence[int]) -
             if hidden in PUBLISHED:
                 axes.text(x + i + 0.5, y + 0.79, f"{PUBLISHED[hidden][i]:.1f}", color="0.5",
                           style="italic", fontsize=9.5, **at)  # fmt: skip
+
+
+def _is(call: str) -> Callable[[Record], bool]:
+    """A test whether a run has that trainer, at the rate of its method."""
+    return is_call(call, depth.rate(call))

@@ -11,10 +11,10 @@ POINTS = 100
 """Percentage points in an accuracy of 1."""
 
 
-def is_call(trainer: str) -> Callable[[Record], bool]:
-    """A test whether a run has exactly that trainer."""
+def is_call(trainer: str, lr: float | None = None) -> Callable[[Record], bool]:
+    """A test whether a run has exactly that trainer, and that rate if one is given."""
     wanted = canonical(trainer)
-    return lambda record: record.spec.trainer == wanted
+    return lambda record: record.spec.trainer == wanted and lr in (None, record.spec.lr)
 
 
 def layers(record: Record) -> int:

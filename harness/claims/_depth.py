@@ -10,6 +10,7 @@ from harness.analysis.pairs import pairs, results
 from harness.claim import Finding
 from harness.statistics import difference
 from harness.store import Record
+from harness.suites import depth
 
 
 def accuracy(
@@ -19,9 +20,14 @@ def accuracy(
     says: str,
     sides: str,
     if_true: Literal["above", "below"] = "above",
+    lr: float | None = None,
 ) -> Iterator[Finding]:
-    """The difference in test accuracy between two calls, in points, for each model."""
-    beside = pairs(records, is_call(ours), is_call(theirs), lambda r: None)
+    """The difference in test accuracy between two calls, in points, for each model.
+
+    lr: of the model's Adam in both; None: each at the rate of its method
+    """
+    a, b = (is_call(call, depth.rate(call) if lr is None else lr) for call in (ours, theirs))
+    beside = pairs(records, a, b, lambda r: None)
     for model in sorted({a.spec.model for a, _ in beside}):
         group = [pair for pair in beside if pair[0].spec.model == model]
         scored = [results(a, b) for a, b in group]

@@ -5,14 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import fmean
 
-from harness.analysis.layers import cuts, is_call, layers
+from harness.analysis.layers import is_call, layers
 from harness.claim import Claim, Finding
 from harness.claims._depth import accuracy
 from harness.statistics import difference
 from harness.store import Record
 from harness.suites import depth
 
-KINDS = {"DNI": f"{depth.BLIND}", "cDNI": ""}
+KINDS = (
+    ("DNI", depth.BLIND, depth.FAST),
+    ("DNI", depth.BLIND, depth.SLOW),
+    ("cDNI", "", depth.FAST),
+)
+"""What it is called, its option, and the rate of the model's Adam."""
+
+
+LAYERS = 6
 
 
 class ChainNoise(Claim):
@@ -24,24 +32,27 @@ class ChainNoise(Claim):
 
     def findings(self, records: Sequence[Record]) -> list[Finding]:
         found: list[Finding] = []
-        for kind, options in KINDS.items():
+        for kind, options, lr in KINDS:
             one, *more = (_call(options, f"cuts={each}") for each in depth.CUTS)
-            for call in (*more, _call(options)):
-                theirs = [record for record in records if is_call(call)(record)]
-                numbers = {cuts(record) for record in theirs if layers(record) == 6}
-                for n in numbers:
-                    found += accuracy(
-                        records, call, one, f"{n} synthesisers ({kind}) are less accurate than one",
-                        f"{n} − 1", "below",
-                    )  # fmt: skip
-        for kind, options in KINDS.items():
-            chain = [r for r in records if is_call(_call(options))(r) and layers(r) == 6]
-            ends = [pair for record in chain if (pair := _ends(record))]
+            for n, call in zip((2, 3, 5, LAYERS), (*more, _call(options)), strict=True):
+                deep = [record for record in records if layers(record) == LAYERS]
+                found += accuracy(
+                    deep, call, one,
+                    f"at rate {lr:g} {n} synthesisers ({kind}) are less accurate than one",
+                    f"{n} − 1", "below", lr,
+                )  # fmt: skip
+        for kind, options, lr in KINDS:
+            chosen = is_call(_call(options), lr)
+            ends = [
+                pair
+                for record in records
+                if chosen(record) and layers(record) == LAYERS and (pair := _ends(record))
+            ]
             if ends:
                 found.append(
                     Finding(
-                        says=f"{kind} points worse at the first cut than at the last",
-                        where="6 layers, cut after each", paired=difference(ends), null=0,
+                        says=f"at rate {lr:g} {kind} points worse at the first cut than the last",
+                        where=f"{LAYERS} layers, cut after each", paired=difference(ends), null=0,
                         unit="cosine with the true gradient, last cut − first", if_true="above",
                     )
                 )  # fmt: skip

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from harness.claim import Claim, Finding
 from harness.claims._depth import accuracy
 from harness.store import Record
-from harness.suites.depth import BLIND, WARMUP
+from harness.suites.depth import BLIND, FAST, SLOW, WARMUP
 
 
 class ChainWarmUp(Claim):
@@ -21,11 +21,16 @@ class ChainWarmUp(Claim):
     suite = "depth"
 
     def findings(self, records: Sequence[Record]) -> list[Finding]:
-        warm = f"dni_depth({BLIND}, warmup={WARMUP})"
-        return [
-            *accuracy(records, warm, f"dni_depth({BLIND})",
-                      f"{WARMUP} updates of warm-up make DNI more accurate", "with − without"),
-            *accuracy(records, warm, f"dni_depth({BLIND}, lr=0.0, warmup={WARMUP})",
-                      f"after {WARMUP} updates of warm-up DNI is more accurate than if all layers "
-                      "but the read-out stay as they are", "DNI − silent"),
-        ]  # fmt: skip
+        warm, found = f"dni_depth({BLIND}, warmup={WARMUP})", list[Finding]()
+        for lr in (FAST, SLOW):
+            at = f"at rate {lr:g}"
+            found += accuracy(
+                records, warm, f"dni_depth({BLIND})",
+                f"{at} {WARMUP} updates of warm-up make DNI more accurate", "with − without", lr=lr,
+            )  # fmt: skip
+            found += accuracy(
+                records, warm, f"dni_depth({BLIND}, lr=0.0, warmup={WARMUP})",
+                f"{at} after {WARMUP} updates of warm-up DNI is more accurate than if all layers "
+                "but the read-out stay as they are", "DNI − silent", lr=lr,
+            )  # fmt: skip
+        return found

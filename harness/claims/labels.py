@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from harness.analysis.layers import layers
 from harness.claim import Claim, Finding
 from harness.claims._depth import accuracy
 from harness.store import Record
-from harness.suites.depth import BLIND
+from harness.suites.depth import BLIND, FAST, SLOW
 
 
 class Labels(Claim):
@@ -19,11 +20,14 @@ class Labels(Claim):
 
     def findings(self, records: Sequence[Record]) -> list[Finding]:
         dni, silent = f"dni_depth({BLIND})", f"dni_depth({BLIND}, lr=0.0)"
+        six = [record for record in records if layers(record) == 6]
         return [
             *accuracy(records, "dni_depth", dni, "cDNI is more accurate than DNI", "cDNI − DNI"),
             *accuracy(records, "dni_depth", "bptt",
                       "cDNI is as good as backpropagation or better", "cDNI − backpropagation"),
-            *accuracy(records, dni, silent,
-                      "DNI is more accurate than if all layers but the read-out stay as drawn",
-                      "DNI − silent"),
+            *(finding
+              for lr in (FAST, SLOW)
+              for finding in accuracy(
+                  six, dni, silent, f"at rate {lr:g} DNI is more accurate than if all layers but "
+                  "the read-out stay as drawn", "DNI − silent", lr=lr)),
         ]  # fmt: skip

@@ -4,6 +4,9 @@ A timestep is an update on a batch of 100 images. What is asked: what the number
 in a chain does, to accuracy and to the direction of each; what a warm-up, the label, synthetic
 inputs and fewer true updates do. The same with silent synthesisers (`lr=0.0`), which leave every
 layer but those above the last cut as it was drawn, is what each must beat.
+
+Each method has the rate that `depth_tuning` found for it: DNI a tenth of the others', so that
+synthesisers can follow the layers. Chains of DNI are run at the others' rate, too.
 """
 
 from __future__ import annotations
@@ -23,11 +26,20 @@ BLIND = "conditioned=False"
 """A synthesiser that does not read the label, as the paper's DNI; the default reads it: cDNI."""
 
 
-def run(trainer: str, seed: int, layers: int = 6) -> RunSpec:
-    """A run of this suite; gradients are probed ten times."""
+FAST, SLOW = 1e-3, 1e-4
+"""Rates of the model's Adam: of backpropagation and cDNI, and of DNI."""
+
+
+def rate(trainer: str) -> float:
+    """What a method was tuned to."""
+    return SLOW if BLIND in trainer else FAST
+
+
+def run(trainer: str, seed: int, layers: int = 6, lr: float | None = None) -> RunSpec:
+    """A run of this suite, at the rate of its method; gradients are probed ten times."""
     return RunSpec(
-        task=TASK, model=f"mlp(layers={layers})", trainer=trainer, seed=seed, batch=100, lr=1e-3,
-        timesteps=TIMESTEPS, probe=TIMESTEPS // 10,
+        task=TASK, model=f"mlp(layers={layers})", trainer=trainer, seed=seed, batch=100,
+        lr=rate(trainer) if lr is None else lr, timesteps=TIMESTEPS, probe=TIMESTEPS // 10,
     )  # fmt: skip
 
 
@@ -43,21 +55,22 @@ def table() -> list[RunSpec]:
 
 def chain() -> list[RunSpec]:
     """Six layers, by the number of synthesisers in the chain."""
-    return [run("bptt", seed) for seed in SEEDS] + [
-        run(trainer, seed)
+    blind = [*(f"dni_depth({BLIND}, cuts={cuts})" for cuts in CUTS), f"dni_depth({BLIND})"]
+    told = [*(f"dni_depth(cuts={cuts})" for cuts in CUTS), "dni_depth"]
+    return [
+        run(trainer, seed, lr=lr)
         for seed in SEEDS
-        for trainer in (
-            *(f"dni_depth({BLIND}, cuts={cuts})" for cuts in CUTS), f"dni_depth({BLIND})",
-            *(f"dni_depth(cuts={cuts})" for cuts in CUTS), "dni_depth",
-        )
-    ]  # fmt: skip
+        for lr, trainers in ((FAST, ("bptt", *told, *blind)), (SLOW, blind))
+        for trainer in trainers
+    ]
 
 
 def help_for_the_chain() -> list[RunSpec]:
     """A warm-up, and silent synthesisers with it and without."""
     return [
-        run(f"dni_depth({BLIND}, {rest})", seed)
+        run(f"dni_depth({BLIND}, {rest})", seed, lr=lr)
         for seed in SEEDS
+        for lr in (FAST, SLOW)
         for rest in ("lr=0.0", f"lr=0.0, warmup={WARMUP}", f"warmup={WARMUP}")
     ]
 
