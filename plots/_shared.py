@@ -178,9 +178,11 @@ def thousands(axes: Axes) -> None:
 
 def task(record: Record) -> str:
     """The task in words, with the options that its call states: Plain copy (bits 4)."""
-    call, corpus = Call.parse(record.spec.task), record.header.get("corpus")
-    options = [f"{k} {v}" for k, v in call.options.items() if k != "corpus"]
-    said = f"Text: {corpus}" if corpus else call.name.replace("_", " ").capitalize()
+    call = Call.parse(record.spec.task)
+    corpus, data = record.header.get("corpus"), record.header.get("data")
+    options = [f"{k} {v}" for k, v in call.options.items() if k not in ("corpus", "data")]
+    said = f"Images: {data}" if data else call.name.replace("_", " ").capitalize()
+    said = f"Text: {corpus}" if corpus else said
     return f"{said} ({', '.join(options)})" if options else said
 
 

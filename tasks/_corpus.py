@@ -11,9 +11,10 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-import pooch
 import torch
 from torch import Tensor
+
+from tasks import _files
 
 SPLIT = "first 90 % of the characters train, next 5 % validate, last 5 % test"
 
@@ -128,30 +129,13 @@ def load(name: str) -> Corpus:
 
 
 def _fetched(name: str, file: str) -> Path:
-    """The path of a named corpus's file: in the SGBENCH_DATA folder, or downloaded to a cache."""
+    """The path of a named corpus's file, its checksum held."""
     url, sha256 = SOURCES[name].files[file]
-    if folder := os.environ.get("SGBENCH_DATA"):
-        for path in (Path(folder, name, file), Path(folder, file)):
-            if path.is_file():
-                if _sha256([path]) != sha256:
-                    raise ValueError(f"{path} is damaged: its sha256 is not {sha256}")
-                return path
-    pooch.get_logger().setLevel("ERROR")
-    cache = pooch.create(
-        pooch.os_cache("sgbench"),
-        base_url="",
-        registry={file: f"sha256:{sha256}"},
-        urls={file: url},
-        retry_if_failed=2,
-    )
-    try:
-        return Path(cache.fetch(file))
-    except Exception as error:
-        wanted = ", ".join(f"{f} (sha256 {s})" for f, (_, s) in SOURCES[name].files.items())
-        raise ValueError(
-            f"corpus {name!r} cannot be downloaded ({type(error).__name__}); "
-            f"put {wanted} into a folder and name it with --data or SGBENCH_DATA"
-        ) from None
+    wanted = ", ".join(f"{f} (sha256 {s})" for f, (_, s) in SOURCES[name].files.items())
+    path = _files.fetched(f"corpus {name!r}", name, file, url, f"sha256:{sha256}", wanted)
+    if _sha256([path]) != sha256:
+        raise ValueError(f"{path} is damaged: its sha256 is not {sha256}")
+    return path
 
 
 def _split(text: str, paths: list[Path]) -> Corpus:

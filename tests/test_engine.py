@@ -205,9 +205,10 @@ def test_a_trainer_with_a_memory_of_its_own_is_refused(scale: Any, said: str) ->
 
 def test_a_tensor_that_no_optimiser_moves_is_refused() -> None:
     trainer = make_trainer("tbptt(T=3)", make_model())
-    trainer.model.register_buffer("mean", torch.zeros(3))
+    moved = updates_of(trainer)
+    trainer.model.register_parameter("mean", torch.nn.Parameter(torch.zeros(3)))
     with pytest.raises(TypeError, match=r"stacked: no optimiser updates 'model\.mean'$"):
-        Compiled(trainer, updates_of(trainer), as_traced).prepare(random_episode(6, dtype=F64))
+        Compiled(trainer, moved, as_traced).prepare(random_episode(6, dtype=F64))
 
 
 @pytest.mark.long

@@ -76,7 +76,7 @@ def test_what_is_no_call_is_refused_in_one_line(text: str) -> None:
     [
         ("trainer", "dnii", "uoro (did you mean 'dni'?)"),
         ("trainer", "lion", "no trainer 'lion'; there are: artbp, behind, bp_lambda, bptt, dni"),
-        ("task", "copy", "no task 'copy'; there are: char_lm, plain_copy, repeat_copy"),
+        ("task", "copy", "no task 'copy'; there are: char_lm, images, plain_copy, repeat_copy"),
         ("trainer", "dni(scal=1.0)", "no option for trainer 'dni' named 'scal'; there are:"),
         ("trainer", "bptt(T=3)", "no option for trainer 'bptt' named 'T'; there are: none"),
         ("trainer", "dni(T=0)", "trainer dni(T=0): T must be at least 1, got 0"),

@@ -20,7 +20,7 @@ from harness.runs.evaluate import evaluate
 from harness.task import Task
 
 COPY_TASKS = ["plain_copy", "repeat_copy"]
-ALL_TASKS = ["plain_copy", "plain_copy(protocol='reset')", "repeat_copy", "char_lm"]
+ALL_TASKS = ["plain_copy", "plain_copy(protocol='reset')", "repeat_copy", "char_lm", "images"]
 
 
 def make(registry: Registry, text: str) -> Task:
@@ -231,13 +231,13 @@ def test_char_lm_asks_for_the_next_character(registry: Registry) -> None:
     assert torch.equal(first.y[-1], second.x[0])
 
 
-@pytest.mark.parametrize("text", ["plain_copy(bits=3)", "repeat_copy(bits=3)", "char_lm"])
+@pytest.mark.parametrize("text", ["plain_copy(bits=3)", "repeat_copy(bits=3)", "char_lm", "images"])
 def test_a_network_that_knows_nothing_scores_the_entropy(text: str, registry: Registry) -> None:
     task = make(registry, text)
     model = registry.make("model", "lstm(hidden=4)", task.d_in, task.d_out)
     torch.nn.init.zeros_(model.readout.body.weight)
     torch.nn.init.zeros_(model.readout.body.bias)
-    expected = math.log2(task.d_out) if text == "char_lm" else 1.0
+    expected = math.log2(task.d_out) if text in ("char_lm", "images") else 1.0
     assert evaluate(model, task, task.validation(8))["bits"] == pytest.approx(expected, abs=1e-3)
 
 

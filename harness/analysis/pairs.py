@@ -28,12 +28,12 @@ def name(record: Record) -> str:
 
 
 def task(record: Record) -> str:
-    """The task of a run in words: its name, and its text or protocol.
+    """The task of a run in words: its name, and its text, images or protocol.
 
     And the model's optimiser and schedule, where they are not Adam at a constant rate.
     """
     protocol = record.header.get("options", {}).get("task", {}).get("protocol")
-    kind = record.header.get("corpus") or protocol
+    kind = record.header.get("corpus") or record.header.get("data") or protocol
     said = Call.parse(record.spec.task).name
     return (f"{said} ({kind})" if kind else said) + record.spec.suffix
 

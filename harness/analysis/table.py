@@ -22,7 +22,7 @@ COLUMNS = (
     "trace_bytes", "parameters", "bits", "unit", "level_n", "level_r", "t_task",
     "validation_bits", "test_bits",
     "score", "score_unit", "score_value", "score_higher", "error",
-    "corpus", "corpus_sha256", "convention", "options",
+    "corpus", "corpus_sha256", "data", "data_sha256", "convention", "options",
     "commit", "dirty", "python", "torch", "machine", "processor", "threads", "engine",
     "date", "plugins",
 )  # fmt: skip

@@ -83,7 +83,7 @@ def data(function: F) -> F:
     """--data: where the files of named corpora are."""
     return click.option(
         "--data", metavar="DIR", callback=_data, expose_value=False, is_eager=True,
-        help="Folder with the files of named corpora [or set SGBENCH_DATA].",
+        help="Folder with the files of named corpora and of mnist [or set SGBENCH_DATA].",
     )(function)  # fmt: skip
 
 

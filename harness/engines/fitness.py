@@ -18,12 +18,12 @@ from harness.trainer import Trainer
 
 @torch.enable_grad()
 def check(trainer: Trainer, optimisers: Sequence[Update], episode: Episode) -> None:
-    """TypeError where an update depends on more than its window, the weights, memory and phase.
+    """TypeError where an update depends on more than window, weights, buffers, memory and phase.
 
     What Python counts or draws would be frozen in the graph at its value during tracing.
     """
     moved = {id(p) for update in optimisers for p in update.parameters}
-    for name, tensor in [*trainer.named_parameters(), *trainer.named_buffers()]:
+    for name, tensor in trainer.named_parameters():
         if id(tensor) not in moved:
             raise untraceable(f"no optimiser updates {name!r}")
     twin, later, whole = trainer.twin(), trainer.twin(), trainer.twin()

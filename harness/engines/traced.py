@@ -39,13 +39,13 @@ class Traced:
     def tensors(self) -> list[Tensor]:
         """Every tensor that an update changes in place; and the learning rates, which it reads.
 
-        Weights, moments and the method's memory. The rates are here, not in the data, so that a
-        constant one costs an update nothing.
+        Weights, moments, the method's memory, and buffers: running statistics. The rates are here,
+        not in the data, so that a constant one costs an update nothing.
         """
         moved: list[Tensor] = [p for update in self.optimisers for p in update.parameters]
         moved += [moment for update in self.optimisers for moment in update.moments()]
         moved += [update.rate for update in self.optimisers]
-        return moved + list(self.trainer.memory.values())
+        return [*moved, *self.trainer.memory.values(), *self.trainer.buffers()]
 
     def kept(self) -> list[Tensor]:
         """tensors() without autograd."""
@@ -78,6 +78,7 @@ class Traced:
         own = [[names[id(p)] for p in update.parameters] for update in self.optimisers]
         moments = [len(update.moments()) for update in self.optimisers]
         remembered = list(trainer.memory)
+        beside = [name for name, _ in trainer.named_buffers()]
 
         def one(*tensors: Tensor) -> list[Tensor]:
             given = iter(tensors)
@@ -85,12 +86,14 @@ class Traced:
             moving = [[next(given) for _ in range(count)] for count in moments]
             rates = [next(given) for _ in self.optimisers]
             memory = {name: next(given) for name in remembered}
+            buffers = {name: next(given) for name in beside}
             x, y, weight, trainer.carried = given
             trainer.memory = dict(memory)
             leaves = {name: p.detach().requires_grad_() for name, p in parameters.items()}
             part = replace(window, x=x, y=y, weight=weight)
+            reached = {**leaves, **buffers}  # where a module sets a buffer, the new one is in here
             with torch.enable_grad():
-                losses = functional_call(trainer, leaves, (part,), {"is_cut": True})
+                losses = functional_call(trainer, reached, (part,), {"is_cut": True})
             if len(losses) != 1:
                 raise TypeError(f"gradients() yielded {len(losses)} times for one update")
             with torch.no_grad():
@@ -99,9 +102,10 @@ class Traced:
                 ):
                     gradients = [leaves[name].grad for name in group]
                     update.written_out([parameters[name] for name in group], gradients, kept, rate)
-                for name, before in memory.items():
-                    if trainer.memory[name] is not before:
-                        before.copy_(trainer.memory[name])
+                for there, then in ((memory, trainer.memory), (buffers, reached)):
+                    for name, before in there.items():
+                        if then[name] is not before:
+                            before.copy_(then[name])
             assert trainer.carried is not None
             return [losses[0], trainer.carried]
 

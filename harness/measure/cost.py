@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
@@ -59,7 +59,8 @@ class Cost:
 
 def gauge(trainer: Trainer, episode: Episode) -> Cost:
     """Measure what `episode` costs `trainer`, on a copy: nothing is timed, no weight is changed."""
-    held, twin = HeldForBackward(), trainer.twin()
+    twin = trainer.twin()
+    held = HeldForBackward(twin.buffers())
     with held, flop_counter() as counter:
         rehearse(twin, episode)
     return Cost(counter.get_total_flops(), held.peak_bytes)
@@ -124,12 +125,13 @@ def rehearse(twin: Trainer, episode: Episode) -> None:
 class HeldForBackward(saved_tensors_hooks):
     """The bytes that autograd holds for the backward pass, and their peak.
 
-    The saved views are counted, not their storages; weights, which exist anyway, are not. Nor is
-    what is saved inside torch.func's transforms, which is gone when they end.
+    The saved views are counted, not their storages; weights and buffers, which exist anyway, are
+    not. Nor is what is saved inside torch.func's transforms, which is gone when they end.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, buffers: Iterable[Tensor] = ()) -> None:
         self.bytes = self.peak_bytes = 0
+        self._buffers = {id(buffer) for buffer in buffers}
         super().__init__(self._pack, self._unpack)
 
     def __enter__(self) -> None:
@@ -142,7 +144,8 @@ class HeldForBackward(saved_tensors_hooks):
         super().__exit__(*raised)
 
     def _pack(self, tensor: Tensor) -> Any:
-        if isinstance(tensor, torch.nn.Parameter) or _is_weight(tensor):
+        there = id(tensor) in self._buffers or isinstance(tensor, torch.nn.Parameter)
+        if there or _is_weight(tensor):
             return tensor
         kept = _Kept(tensor.detach())
         size = tensor.numel() * tensor.element_size()

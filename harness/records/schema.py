@@ -119,7 +119,8 @@ KINDS: dict[str, tuple[dict[str, Rule], dict[str, Rule], Rule]] = {
     "run": (
         {"spec": _only(dict)},
         {**_MADE, "id": _text, "options": _options, "unit": _text, "score": _score,
-         "parameters": _count(0), "corpus": _text, "corpus_sha256": _text, "convention": _text},
+         "parameters": _count(0), "corpus": _text, "corpus_sha256": _text, "data": _text,
+         "data_sha256": _text, "convention": _text},
         _anything,
     ),
     "curve": ({**_TRAINED, "flops": _count(0), "bits": _maybe(_number)}, _LEVELS, _maybe(_number)),

@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
+from torch import nn
 
 from harness.episode import Episode
 from harness.model import Model
@@ -19,12 +21,32 @@ def chosen_by(task: Task) -> Score:
     return task.score if task.score.rows == "validation" else bits(task.unit)
 
 
+@contextmanager
+def evaluated(module: nn.Module) -> Iterator[None]:
+    """Inside this context a module is in evaluation mode; afterwards each part as it was before.
+
+    Batch normalisation then reads its running statistics, and does not move them.
+    """
+    before = [(part, part.training) for part in module.modules()]
+    module.eval()
+    try:
+        yield
+    finally:
+        for part, training in before:
+            part.training = training
+
+
 @torch.no_grad()
 def evaluate(model: Model, task: Task, episodes: Iterator[Episode]) -> dict[str, float]:
     """The bits of a set of episodes whose weights sum to 1, and the task's score by its column.
 
     NaN for an empty set. TypeError where the task does not grade what it is scored by.
     """
+    with evaluated(model):
+        return _evaluate(model, task, episodes)
+
+
+def _evaluate(model: Model, task: Task, episodes: Iterator[Episode]) -> dict[str, float]:
     score = task.score
     graded = score.rows == "validation" and score.column != "bits"
     total, grades, state, device = None, None, None, model.device

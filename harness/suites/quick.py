@@ -1,4 +1,4 @@
-"""Every task with every trainer, small enough for a laptop: three seeds, a few minutes.
+"""Every task on sequences with every trainer, for a laptop: three seeds, a few minutes.
 
 Sizes were chosen so that the gap can be seen: at T = 3 truncated backpropagation stops at the
 first level of both copy tasks, however long it trains.
