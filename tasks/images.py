@@ -34,6 +34,7 @@ class Images(Task):
 
     d_out = 10
     unit = "bits per image"
+    static = True
     score = Score(column="accuracy", unit="share of images", higher=True)
 
     def __init__(self, *, data: Literal["digits", "mnist"] = "digits") -> None:

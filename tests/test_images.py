@@ -190,11 +190,27 @@ def test_a_run_resumed_within_an_epoch_is_the_same_bit_for_bit(at: int, tmp_path
 def test_a_batch_larger_than_the_training_set_is_one_line(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    asked = ["run", "images", "bptt", "--batch", "1201", "--results", str(tmp_path / "r")]
-    assert call(*asked) == 2
+    asked = ["run", "images", "bptt", "--model", "mlp", "--results", str(tmp_path / "r")]
+    assert call(*asked, "--batch", "1201") == 2
     (line,) = capfd.readouterr().err.splitlines()
     assert line == "sgbench: digits: 1200 training images are too few for a batch of 1201"
     assert not (tmp_path / "r").exists()
+
+
+@pytest.mark.parametrize(
+    ("task", "model", "said"),
+    [
+        ("images", "lstm", "nothing is carried over an episode of one timestep; take mlp"),
+        ("plain_copy", "mlp", "it carries nothing from one timestep to the next"),
+        ("repeat_copy", "cnn", "it carries nothing from one timestep to the next"),
+    ],
+)
+def test_a_model_that_does_not_suit_the_task_is_one_line(
+    task: str, model: str, said: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert call("run", task, "bptt", "--model", model, "--results", str(tmp_path / "r")) == 2
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line == f"sgbench: model {model} does not suit task {task}: {said}"
 
 
 def idx(array: np.ndarray) -> bytes:
