@@ -45,7 +45,7 @@ class Iteration(Claim):
                         ("fewer FLOPs", "FLOPs an update", _flops),
                     )
                 ]  # fmt: skip
-        for k in (2, 4, 8):
+        for k in (4, 8):
             found += accuracy(
                 records, f"dni_depth(cuts=(2,), every={k})", "bptt",
                 f"with the whole chain at each {k}-th update it is less accurate",

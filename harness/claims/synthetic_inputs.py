@@ -22,7 +22,7 @@ class SyntheticInputs(Claim):
         found: list[Finding] = []
         for words, options in (
             ("on synthetic inputs", "inputs=True"), ("in random order", "order='random'"),
-            ("moving half of the times", "rate=0.5"), ("moving a fifth of the times", "rate=0.2"),
+            ("moving half of the times", "rate=0.5"),
         ):  # fmt: skip
             ours = f"dni_unlocked({CUTS}, {options})"
             found += accuracy(
