@@ -26,7 +26,7 @@ LAYERS = 6
 class ChainNoise(Claim):
     """Accuracy by the number of synthesisers, and their direction by the distance from the loss."""
 
-    letter = "l"
+    letter = "m"
     question = "The more synthesisers in a chain of layers, the noisier?"
     suite = "depth"
 

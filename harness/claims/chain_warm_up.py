@@ -16,7 +16,7 @@ class ChainWarmUp(Claim):
     What the warm-up has learnt itself is not due to synthetic gradients.
     """
 
-    letter = "m"
+    letter = "n"
     question = "Does a warm-up on plain backpropagation help the chain?"
     suite = "depth"
 

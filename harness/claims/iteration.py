@@ -17,7 +17,7 @@ LAYERS = 6
 class Iteration(Claim):
     """Seconds and FLOPs of an update, beside backpropagation's, and what it costs in accuracy."""
 
-    letter = "p"
+    letter = "l"
     question = "Is an update faster with decoupled layers, on one process?"
     suite = "depth"
 

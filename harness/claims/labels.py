@@ -14,7 +14,7 @@ from harness.suites.depth import BLIND, FAST, SLOW
 class Labels(Claim):
     """cDNI beside DNI, and each beside what it must beat: silence, and backpropagation."""
 
-    letter = "n"
+    letter = "q"
     question = "Does conditioning on the label matter, and what do layers learn without it?"
     suite = "depth"
 

@@ -13,7 +13,7 @@ from harness.suites.depth import BLIND
 class LabelsMnist(Claim):
     """cDNI beside DNI, and each beside what it must beat: silence, and backpropagation."""
 
-    letter = "q"
+    letter = "r"
     question = "On MNIST, does conditioning on the label matter?"
     suite = "depth_mnist"
 
