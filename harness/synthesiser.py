@@ -156,11 +156,18 @@ class SyntheticGradientTrainer(Trainer):
         if self.discount == self.scale:
             torch.autograd.backward([loss, h_T], [None, consumed])
             return B * _gradient(h_0)
-        h_T.backward(consumed, retain_graph=True)
+        own, further = self.apart(loss, h_0, h_T, beyond)
+        return own + further if self.discount else own
+
+    def apart(
+        self, loss: Tensor, h_0: Tensor, h_T: Tensor, beyond: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """The same by two passes: the target's terms apart, and ∂L/∂h_0 in h_0's gradient."""
+        B = len(h_0)
+        h_T.backward(self.scale / B * beyond, retain_graph=True)
         further, h_0.grad = _gradient(h_0), None
         loss.backward()
-        own = B * _gradient(h_0)
-        return own + B * self.discount / self.scale * further if self.discount else own
+        return B * _gradient(h_0), B * self.discount / self.scale * further
 
     def regress(self, state: Tensor, target: Tensor) -> None:
         """Fill the synthesiser's gradients: squared error, summed over d_state, mean over B.
