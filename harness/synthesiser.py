@@ -23,14 +23,17 @@ class Synthesiser(nn.Sequential):
     `layers` hidden layers of ReLU units. The last layer starts at zero, so that an untrained
     synthesiser is silent and training starts as truncated backpropagation.
 
-    bounded: M reads tanh(state). The cell of an LSTM is unbounded: if M reads it as it is,
+    d_in:    what it reads besides the state, beside it: (B, d_state + d_in)
+    bounded: M reads tanh of it. The cell of an LSTM is unbounded: if M reads it as it is,
              predictions grow with it and drive it on, to hundreds of times the true gradient
     """
 
-    def __init__(self, d_state: int, *, hidden: int, layers: int, bounded: bool) -> None:
+    def __init__(
+        self, d_state: int, *, hidden: int, layers: int, bounded: bool, d_in: int = 0
+    ) -> None:
         at_least(1, hidden=hidden)
         at_least(0, layers=layers)
-        widths = [d_state] + [hidden] * layers
+        widths = [d_state + d_in] + [hidden] * layers
         stack: list[nn.Module] = [nn.Tanh()] if bounded else []
         for i in range(layers):
             stack += [nn.Linear(widths[i], widths[i + 1]), nn.ReLU()]
