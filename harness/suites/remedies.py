@@ -12,7 +12,18 @@ from harness.suites.rivals import SEEDS, TASKS, TIMESTEPS
 
 VARIANTS = (
     "dni(T=3)",
+    "dni_lambda(T=3)",
+    "dni_lambda(T=3, lam=0.8)",
+    "dni_steady(T=3, average=0.9)",
+    "dni_steady(T=3, average=0.9, averaged='consumed')",
+    "dni_steady(T=3, replay=8)",
+    "dni_steady(T=3, reads='input')",
+    "dni_steady(T=3, discount='adaptive')",
     "behind(T=3)",
+    "behind(T=3, share=0.5)",
+    "behind(T=3, dtype='bfloat16')",
+    "behind(T=3, dtype='bfloat16', share=0.25)",
+    "both_sides(T=3)",
 )
 
 

@@ -103,14 +103,11 @@ class DniSteady(SyntheticGradientTrainer):
         return iter([episode]) if self.reads == "input" else super().cut(episode)
 
     def decoupled(self, episode: Episode) -> Iterator[Tensor]:
-        windows: list[Episode | None] = [*episode.windows(self.T)]
-        for k, (window, following) in enumerate(zip(windows, [*windows[1:], None], strict=True)):
-            assert window is not None
+        windows = list(episode.windows(self.T))
+        for k, window in enumerate(windows):
+            following = windows[k + 1] if k + 1 < len(windows) else None
             if self.average:
-                before = self.memory["average"]
-                self.memory["average"] = (
-                    self.average * before + (1 - self.average) * self.flat()
-                )  # (1)
+                self.follow()
             h_0 = self.boundary(window).requires_grad_()
             loss, h_T = self.unroll(window, h_0)
             if window.final:
@@ -127,31 +124,43 @@ class DniSteady(SyntheticGradientTrainer):
             return self.backpropagate(loss, h_0, h_T, consumed)  # (2) and (3)
         B, consumed = len(h_0), self.scale * consumed
         torch.autograd.backward([loss, h_T], [None, consumed / B], retain_graph=True)  # (2)
-        gamma = (
-            (1 - self.memory["E"] / self.memory["S"]).clamp(0) if self.adaptive else self.discount
-        )
-        rest = gamma * self.predicted(read, self.slow_target) - consumed
+        rest = self.gamma() * self.predicted(read, self.slow_target) - consumed
         (further,) = torch.autograd.grad(h_T, h_0, rest / B)
         assert h_0.grad is not None
         return B * (h_0.grad + further)  # (3)
 
+    def gamma(self) -> float | Tensor:
+        """γ, given or judged."""
+        if not self.adaptive:
+            return self.discount
+        return (1 - self.memory["E"] / self.memory["S"]).clamp(0)  # (5)
+
+    @torch.no_grad()
+    def follow(self) -> None:
+        """Move the average on."""
+        a = self.average
+        self.memory["average"] = a * self.memory["average"] + (1 - a) * self.flat()  # (1)
+
+    @torch.no_grad()
+    def judge(self, read: Tensor, target: Tensor) -> None:
+        """Move E and S on, (5)."""
+        error = squared_error(self.synthesiser(read), target)
+        for name, found in (("E", error), ("S", target.square().sum(-1).mean())):
+            self.memory[name] = KEPT * self.memory[name] + (1 - KEPT) * found
+
     def teach(self, read: Tensor, target: Tensor) -> None:
         """Fill the synthesiser's gradients, (4)."""
         if self.adaptive:
-            with torch.no_grad():
-                new = {"E": squared_error(self.synthesiser(read), target),
-                       "S": target.square().sum(-1).mean()}  # fmt: skip
-            for name, found in new.items():
-                self.memory[name] = KEPT * self.memory[name] + (1 - KEPT) * found  # (5)
+            self.judge(read, target)
         if self.replay == 1:
-            return self.regress(read, target)
+            self.regress(read, target)
+            return
         new = {"read": read, "targets": target, "filled": target.new_ones(())}
         for name, latest in new.items():
-            self.memory[name] = torch.cat([self.memory[name][1:], latest.detach().unsqueeze(0)])
+            self.memory[name] = torch.cat([self.memory[name][1:], latest.unsqueeze(0)])
         errors = (self.synthesiser(self.memory["read"]) - self.memory["targets"]).square()
         filled = self.memory["filled"]
         (errors.sum(-1).mean(-1) @ filled / filled.sum()).backward()  # (4)
-        return None
 
     def read(self, state: Tensor, window: Episode | None) -> Tensor:
         """What M reads of a state (B, d_state), and of the window that it enters."""
