@@ -65,7 +65,7 @@ class DepthTrainer(Trainer):
         self.synthesisers = nn.ModuleList(
             Synthesiser(
                 width, hidden=width if hidden is None else hidden, layers=layers, bounded=False,
-                told=told, norm=norm,
+                d_in=told, norm=norm,
             )
             for width in self.widths
         )  # fmt: skip

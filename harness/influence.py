@@ -145,7 +145,7 @@ class UnitTrace(OneLayer):
         """Add ∂L/∂s_k P_k to the gradients of the layer's weights; error: (B, d_state)."""
         errors = [part[:, None, :, None] for part in error.chunk(self.layer.carries, -1)]
         for names, pair in zip(self.parts(), self.layer.pairs(), strict=True):
-            found = torch.zeros_like(self.memory[names[0]])
+            found = error.new_zeros(self.memory[names[0]].shape)
             for name, part in zip(names, errors, strict=True):
                 found.addcmul_(part, self.memory[name])
             add_pair(pair, found.sum(0).flatten(0, 1))
@@ -166,7 +166,7 @@ class UnitTrace(OneLayer):
                 new = new.view_as(before[s])
                 for i, P in enumerate(before):
                     new.addcmul_(aged[:, s, i], P)
-                self.memory[name] = new
+                self.memory[name] = new.to(before[s].dtype)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,9 +24,9 @@ class Synthesiser(nn.Sequential):
     `layers` hidden layers of ReLU units. The last layer starts at zero, so that an untrained
     synthesiser is silent and training starts as truncated backpropagation.
 
-    bounded: M reads tanh(state). The cell of an LSTM is unbounded: if M reads it as it is,
+    d_in:    width of what else it reads, beside the state: (B, d_state + d_in)
+    bounded: M reads tanh of it. The cell of an LSTM is unbounded: if M reads it as it is,
              predictions grow with it and drive it on, to hundreds of times the true gradient
-    told:    width of what M reads beside the state (conditioned on labels: their number)
     norm:    of the hidden layers: none, batch or layer
     """
 
@@ -37,13 +37,13 @@ class Synthesiser(nn.Sequential):
         hidden: int,
         layers: int,
         bounded: bool,
-        told: int = 0,
+        d_in: int = 0,
         norm: str = "none",
     ) -> None:
         at_least(1, hidden=hidden)
         at_least(0, layers=layers)
         one_of(NORMS, norm=norm)
-        widths = [d_state + told] + [hidden] * layers
+        widths = [d_state + d_in] + [hidden] * layers
         stack: list[nn.Module] = [nn.Tanh()] if bounded else []
         for i in range(layers):
             stack.append(nn.Linear(widths[i], widths[i + 1]))
@@ -171,11 +171,18 @@ class SyntheticGradientTrainer(Trainer):
         if self.discount == self.scale:
             torch.autograd.backward([loss, h_T], [None, consumed])
             return B * _gradient(h_0)
-        h_T.backward(consumed, retain_graph=True)
+        own, further = self.apart(loss, h_0, h_T, beyond)
+        return own + further if self.discount else own
+
+    def apart(
+        self, loss: Tensor, h_0: Tensor, h_T: Tensor, beyond: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """The same by two passes: the target's terms apart, and ∂L/∂h_0 in h_0's gradient."""
+        B = len(h_0)
+        h_T.backward(self.scale / B * beyond, retain_graph=True)
         further, h_0.grad = _gradient(h_0), None
         loss.backward()
-        own = B * _gradient(h_0)
-        return own + B * self.discount / self.scale * further if self.discount else own
+        return B * _gradient(h_0), B * self.discount / self.scale * further
 
     def regress(self, state: Tensor, target: Tensor) -> None:
         """Fill the synthesiser's gradients: squared error, summed over d_state, mean over B.

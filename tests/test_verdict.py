@@ -292,6 +292,20 @@ def test_time_to_target_is_to_what_every_run_of_both_reaches(registry: Registry)
     assert not any("fewer seconds than tbptt" in x for x in lines("speed", records, registry))
 
 
+def test_remedies_are_ranked_beside_dni_at_equal_timesteps(registry: Registry) -> None:
+    """A planted gain, its reverse, and none; the three are one family, best first."""
+    tasks = ("plain_copy", "repeat_copy")
+    reached = {"dni(T=3)": 6, "dni_steady(T=3, replay=8)": 6, "dni_lambda(T=3)": 9,
+               "behind(T=3, share=0.5)": 4}  # fmt: skip
+    records = [run(trainer, s, level + s % 2, task=t, pace=2)
+               for trainer, level in reached.items() for t in tasks for s in range(6)]  # fmt: skip
+    found = findings_in("remedies", records, registry)
+    assert [line.split()[0] for line in found] == ["supported", "undecided", "contradicted"]
+    assert all("12 pairs" in line for line in found)
+    assert "dni_lambda(T=3) solves longer dependencies than dni(T=3) at equal timesteps" in found[0]
+    assert "behind(T=3, share=0.5) solves longer" in found[2]
+
+
 def probed(trainer: str, seed: int, **rows: Any) -> Record:
     record = run(trainer, seed, 4)
     record.probes = [{"timesteps": 80, **rows}]

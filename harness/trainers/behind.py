@@ -13,7 +13,10 @@ Schmidhuber's (1992) hybrid of real-time recurrent learning and backpropagation:
 Inside the window nothing is left out; what is behind it has passed through the whole Jacobian of
 the window, T timesteps deep, before it meets the trace. So T = 1 is not SnAp-1.
 
-Memory: the activations of one window, O(T), and the trace, B S |θ|.
+Memory: the activations of one window, O(T), and the trace, B S |θ|. Two options take less of it.
+`share`: the first b = ⌈share B⌉ sequences alone have a trace, and their second term of (1) counts
+B / b times; sequences are alike, so its mean is the same, and it varies as over a smaller batch.
+`dtype="bfloat16"`: P_{k+1} is rounded to two bytes as it is stored, 8 bits of every number.
 
 A trace and a synthetic gradient are estimates of the same terms, pairs of a weight before a cut and
 a loss after it, from either side. Their sum would count them twice.
@@ -28,28 +31,38 @@ import torch
 from torch import Tensor
 
 from harness.episode import Episode
-from harness.influence import Local, UnitTrace
 from harness.model import Model
 from harness.trainer import Loss
+from harness.trainers._behind import Stored, TraceBehind
 
 
-class Behind(UnitTrace):
+class Behind(TraceBehind):
     """Truncated backpropagation + SnAp-1's trace of what was before the window.
 
     T: unroll length, in timesteps
+    share: of the sequences that have a trace
+    dtype: that the trace is stored in; float32 is the weights' own
     """
 
-    def __init__(self, model: Model, loss: Loss, *, T: int = 4) -> None:
+    def __init__(
+        self,
+        model: Model,
+        loss: Loss,
+        *,
+        T: int = 4,
+        share: float = 1.0,
+        dtype: Stored = "float32",
+    ) -> None:
         super().__init__(model, loss, T=T)
+        self.store(share, dtype)
 
     def learn(self, window: Episode) -> Tensor:
         h_0 = self.boundary(window).requires_grad_()
-        entering = self.run(window, h_0)[:-1]
+        entering = self.entering(window, h_0)
         with torch.enable_grad():
             loss, _ = self.unroll(window, h_0)
             loss.backward()  # (1), its first term
         assert h_0.grad is not None
         self.spend(h_0.grad)  # (1), its second
-        local = Local.of(self.layer, self.model.encoded(window.x), entering)
-        self.advance(local, local.through_h(self.layer))  # (2)
+        self.age(window, entering)  # (2)
         return loss.detach()
