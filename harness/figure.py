@@ -30,15 +30,19 @@ class Figure(ABC):
 
 def save(drawing: Drawing, folder: Path, name: str) -> list[Path]:
     """Write a drawing as NAME.svg and NAME.png; ValueError where they cannot be written."""
-    import matplotlib as mpl
-
     paths = [folder / f"{name}.{kind}" for kind in ("svg", "png")]
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        # a fixed salt and no date: the same records give the same file
-        with mpl.rc_context({"svg.hashsalt": "sgbench", "svg.fonttype": "none"}):
-            drawing.savefig(paths[0], metadata={"Date": None})
+        write_svg(drawing, paths[0])
         drawing.savefig(paths[1], dpi=160)
     except OSError as error:
         raise ValueError(f"cannot write figures to {folder}: {error.strerror}") from None
     return paths
+
+
+def write_svg(drawing: Drawing, path: Path) -> None:
+    """Write a drawing with a fixed salt and no date: the same records give the same file."""
+    import matplotlib as mpl
+
+    with mpl.rc_context({"svg.hashsalt": "sgbench", "svg.fonttype": "none"}):
+        drawing.savefig(path, metadata={"Date": None})

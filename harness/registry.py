@@ -58,10 +58,11 @@ class Registry:
         self.plugins = tuple(Path(p).resolve() for p in plugins)
         self.outside = list(self.plugins)
         self._entries: dict[str, dict[str, Entry]] = {kind: {} for kind in FOLDERS}
+        installed = entry_points()  # once: it reads about every package that is installed
         for kind, (package, *_) in FOLDERS.items():
             for path in sorted((ROOT / package.replace(".", "/")).glob("[!_]*.py")):
                 self._add(Entry(kind, path.stem, path, _loader(kind, f"{package}.{path.stem}")))
-            for point in entry_points(group=f"sgbench.{kind}s"):
+            for point in installed.select(group=f"sgbench.{kind}s"):
                 origin = importlib.util.find_spec(point.module)
                 path = Path(origin.origin or "") if origin else Path()
                 if path.is_file() and path not in self.outside:

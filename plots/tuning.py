@@ -42,6 +42,7 @@ class Tuning(Figure):
         }
         if not panels:
             raise LookupError("no completed runs of several settings to draw")
+        registry = Registry()
         drawing, grid = _shared.panels(len(panels), 1, scale=WIDE)
         drawing.set_figheight(_shared.HEADROOM + HEIGHT * len(panels))
         for axes, trials in zip(grid[:, 0], panels.values(), strict=True):
@@ -65,7 +66,7 @@ class Tuning(Figure):
                     ha="center", va="bottom" if side > 0 else "top", fontsize=9,
                 )  # fmt: skip
                 taken = [scores[said] for (each, said), group in trials.items()
-                         if each == method and _chosen(group[0])]  # fmt: skip
+                         if each == method and _chosen(group[0], registry)]  # fmt: skip
                 axes.scatter([x] * len(taken), taken, s=170, facecolor="none", edgecolor="black",
                              linewidth=1.3)  # fmt: skip
             axes.set_xticks(range(len(methods)), methods)
@@ -95,12 +96,12 @@ def _trial(record: Record) -> tuple[str, str]:
     return name(record), "\n".join((f"lr {lr:g}, clip {clip:g}", *own))
 
 
-def _chosen(record: Record) -> bool:
+def _chosen(record: Record, registry: Registry) -> bool:
     """Whether a trial is at the setting that table1_desk runs its method at.
 
     The rates of bptt on text are those of its longer windows. A method of a plug-in has none.
     """
-    method, registry, text = name(record), Registry(), bool(record.header.get("corpus"))
+    method, text = name(record), bool(record.header.get("corpus"))
     if method not in registry.names("trainer"):
         return False
     usual = table1_desk.tuned(record.spec.task, method, 0, 1)

@@ -16,6 +16,7 @@ from harness.episode import Episode
 from harness.model import Model
 from harness.registry import Registry
 from harness.trainer import Trainer
+from tests.forked import PRELOADED
 
 REGISTRY = Registry()
 D_IN, D_OUT = 3, 2
@@ -98,9 +99,10 @@ def _workers_at_once() -> Iterator[None]:
     """Workers forked from a process that has imported torch, once: a user's are begun anew.
 
     What is run by `python -m harness`, in a process of its own, has workers as a user has them.
+    `forked.begun` has forks of that process as well, for whole commands.
     """
     honest, context = multiprocessing.get_context, multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["harness.executors.local", "harness.runs.run"])
+    context.set_forkserver_preload(PRELOADED)
 
     def chosen(method: str | None = None) -> multiprocessing.context.BaseContext:
         return context if method == "spawn" else honest(method)

@@ -11,14 +11,16 @@ from pathlib import Path
 
 import pytest
 
+from harness.episode import Episode
 from harness.executors.execute import suiting
-from harness.figure import save
+from harness.figure import save, write_svg
 from harness.registry import Registry
 from harness.runs.record import record
 from harness.runs.run import Run
 from harness.spec import RunSpec
 from harness.store import Store
 from harness.suite import PUBLISHED
+from harness.trainer import Trainer
 from tests.conftest import REGISTRY
 
 TASKS = {name: name for name in REGISTRY.names("task")} | {
@@ -41,6 +43,15 @@ test_drawing and test_remedies."""
 TRACEABLE = [text for text in TRAINERS if not text.startswith(NOT_TRACEABLE)]
 
 
+TO_THE_END = TASKS["plain_copy"]
+"""The task on which a run goes on when something is learnt: its later updates are finite, too."""
+
+
+def learnt(bits: list[float]) -> bool:
+    # a curriculum makes the task harder once it is learnt: its own first level counts
+    return min(bits) < 0.8 * bits[0]
+
+
 @pytest.mark.parametrize("model", REGISTRY.names("model"))
 @pytest.mark.parametrize("task", TASKS.values())
 @pytest.mark.parametrize("trainer", TRAINERS)
@@ -59,11 +70,14 @@ def test_every_trainer_learns_something_on_every_task_with_every_model(
     _, left_out = suiting([spec], registry)
     if left_out:
         pytest.skip(reason=left_out[0])
-    rows = [row for kind, row in Run(spec, registry).train() if kind == "curve"]
-    bits = [row["bits"] for row in rows]
-    assert all(map(math.isfinite, bits))
-    # a curriculum makes the task harder once it is learnt: its own first level counts
-    assert min(bits) < 0.8 * bits[0]
+    bits: list[float] = []
+    for kind, row in Run(spec, registry).train():
+        if kind == "curve":
+            bits.append(row["bits"])
+            assert math.isfinite(bits[-1])
+            if learnt(bits) and task != TO_THE_END:
+                break
+    assert learnt(bits)
 
 
 @pytest.mark.parametrize("protocol", ["stream", "reset"])
@@ -118,7 +132,11 @@ def _shortened(spec: RunSpec) -> RunSpec:
 
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    """Some runs of every task of every figure, shortened."""
+    """Some runs of every task of every figure, shortened.
+
+    Their peaks in memory are made up: to measure one takes longer than to train, and is tested
+    where it is measured.
+    """
     store = Store(tmp_path_factory.mktemp("recorded"))
     store.create()
     specs = {
@@ -126,9 +144,17 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
         for name in REGISTRY.names("figure")
         for spec in _some(REGISTRY.make("figure", name).runs(REGISTRY))
     }
-    for spec in sorted(specs, key=str):
-        assert record(spec, REGISTRY, store, lambda timesteps, word: None) == "complete"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("harness.runs.run.EVALUATIONS", 6)
+        patch.setattr("harness.measure.costs.peak_memory_bytes", _made_up_peak)
+        for spec in sorted(specs, key=str):
+            assert record(spec, REGISTRY, store, lambda timesteps, word: None) == "complete"
     return store
+
+
+def _made_up_peak(trainer: Trainer, episode: Episode) -> int:
+    """Bytes of a window, and of the method's own weights: other methods have other peaks."""
+    return episode.x[: trainer.T].nbytes + sum(p.nbytes for p in trainer.own_parameters())
 
 
 @pytest.mark.long
@@ -144,8 +170,8 @@ def test_every_figure_draws_from_recorded_runs(
     assert set(rows) == named, "an axis says what it shows, and in which unit, once a row"
     for path in save(drawing, tmp_path, name):
         assert path.stat().st_size > 5_000
-    again = save(registry.make("figure", name).draw(recorded.records()), tmp_path / "again", name)
-    assert again[0].read_bytes() == (tmp_path / f"{name}.svg").read_bytes()
+    write_svg(registry.make("figure", name).draw(recorded.records()), tmp_path / "again.svg")
+    assert (tmp_path / "again.svg").read_bytes() == (tmp_path / f"{name}.svg").read_bytes()
 
 
 @pytest.mark.parametrize("name", REGISTRY.names("figure"))

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import random
 import signal
 import subprocess
-import sys
 import time
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pandas as pd
@@ -20,6 +19,7 @@ from harness.analysis.table import curves, table
 from harness.executors import channel
 from harness.runs import record
 from harness.store import Store
+from tests.forked import begun
 
 KILLS = 8
 """Of a run by itself; those of a suite and of its workers come on top."""
@@ -41,37 +41,6 @@ record.SAVING_SHARE = 1.0
 
 class Often(Dni):
     pass
-'''
-
-FORKS = '''
-"""Commands in forks of a process that has imported all they need: one begins at once."""
-
-import json
-import os
-import sys
-
-import torch
-
-import harness.analysis.comparison
-import harness.executors.local
-import harness.runs.run
-from harness.__main__ import main
-
-torch.set_num_threads(1)
-for line in sys.stdin:
-    if pid := os.fork():
-        print(pid, flush=True)
-        sys.stdin.readline()
-        print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
-        continue
-    os.dup2(os.open(os.devnull, os.O_RDWR), 1)
-    code = 1
-    try:
-        main(json.loads(line))
-    except SystemExit as stop:
-        code = stop.code
-    finally:
-        os._exit(code)
 '''
 
 ALONE = '''
@@ -116,30 +85,29 @@ def command(results: Path, plugin: Path, trainers: list[str], *more: str) -> lis
     ]  # fmt: skip
 
 
-def start(results: Path, plugin: Path, *more: str) -> subprocess.Popen[bytes]:
-    """A suite in a process group of its own; what it says goes to said.txt beside its plug-in."""
-    with (plugin.parent / "said.txt").open("wb") as said:
-        words = command(results, plugin, TRAINERS, "--seeds", str(len(SEEDS)), "--jobs", "2", *more)
-        return subprocess.Popen(
-            [sys.executable, "-m", "harness", *words],
-            stdout=said, stderr=said, start_new_session=True,
-        )  # fmt: skip
+def start(results: Path, plugin: Path, *more: str) -> BaseProcess:
+    """A suite under way; what it says goes to said.txt beside its plug-in."""
+    words = command(results, plugin, TRAINERS, "--seeds", str(len(SEEDS)), "--jobs", "2", *more)
+    return begun(*words, said=plugin.parent / "said.txt")
+
+
+def number(process: BaseProcess) -> int:
+    assert process.pid is not None
+    return process.pid
+
+
+def ended(process: BaseProcess, seconds: float = 240) -> int | None:
+    """Wait for it; return its exit code, or None where it goes on."""
+    process.join(seconds)
+    return process.exitcode
 
 
 def children(pid: int) -> list[int]:
     """The worker processes of a suite, as /proc has them."""
     try:
-        found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
     except OSError:
         return []
-    return [int(each) for each in found if b"spawn_main" in _command(int(each))]
-
-
-def _command(pid: int) -> bytes:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return b""
 
 
 @pytest.fixture
@@ -151,58 +119,29 @@ def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-class Forks:
-    """See FORKS. The end of one is asked for, so that its number is nobody else's until then."""
-
-    def __init__(self) -> None:
-        alone = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # a fork takes no threads
-        self.server = subprocess.Popen(
-            [sys.executable, "-c", FORKS], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-            env={**os.environ, **alone},
-        )  # fmt: skip
-
-    def start(self, *words: str) -> int:
-        return int(self._asked(json.dumps(words)))
-
-    def end(self) -> int:
-        """Wait for it; return its exit code."""
-        return int(self._asked(""))
-
-    def _asked(self, line: str) -> str:
-        assert self.server.stdin is not None
-        assert self.server.stdout is not None
-        self.server.stdin.write(line + "\n")
-        self.server.stdin.flush()
-        return self.server.stdout.readline()
-
-    def close(self) -> None:
-        self.server.communicate()
-
-
 def test_a_run_killed_at_random_moments_ends_as_one_that_was_not(
     tmp_path: Path, plugin: Path
 ) -> None:
-    killed, kills, resumed, forks = Store(tmp_path / "killed"), 0, 0, Forks()
+    killed, kills, resumed = Store(tmp_path / "killed"), 0, 0
     words = command(killed.folder, plugin, ["often(T=3)"])
     while kills < KILLS:
-        pid, before, slept = forks.start(*words), _saved(killed), 0.0
+        run, before, slept = begun(*words), _saved(killed), 0.0
         # as it begins; or after it has saved, however long that takes on a busy machine
         as_it_begins = random.random() < 0.2
         while not as_it_begins and _saved(killed) == before and slept < 20:
             time.sleep(0.002)
             slept += 0.002
         time.sleep(random.uniform(0, 0.1))
-        _kill(pid)
-        ended = forks.end()
-        assert ended in (0, -signal.SIGKILL)
-        kills += ended != 0
+        if run.exitcode is None:
+            _kill(number(run))
+        code_of_it = ended(run)
+        assert code_of_it in (0, -signal.SIGKILL)
+        kills += code_of_it != 0
         resumed += any(b'"resumed"' in path.read_bytes() for path in killed.folder.glob("runs/*"))
-        again = ["--again"] if ended == 0 else []
+        again = ["--again"] if code_of_it == 0 else []
         words = command(killed.folder, plugin, ["often(T=3)"], *again)
     for folder in (killed.folder, tmp_path / "calm"):
-        forks.start(*command(folder, plugin, ["often(T=3)"]))
-        assert forks.end() == 0
-    forks.close()
+        assert ended(begun(*command(folder, plugin, ["often(T=3)"]))) == 0
     assert resumed, "none went on from a checkpoint"
     hold_equal(tmp_path / "calm", killed.folder)
 
@@ -218,22 +157,22 @@ def test_a_suite_killed_at_random_moments_ends_as_one_that_was_not(
     for what in random.sample(["worker", "suite"], 2):
         while True:
             before = _written(killed)
-            while running.poll() is None and not (
-                children(running.pid) and _written(killed) > before
+            while running.exitcode is None and not (
+                children(number(running)) and _written(killed) > before
             ):
                 time.sleep(0.005)
             time.sleep(random.uniform(0, 0.3))
-            if (done := running.poll()) is None:
+            if (done := running.exitcode) is None:
                 break
             assert done in (0, 1), (tmp_path / "said.txt").read_text()
             running = start(killed.folder, plugin, *(["--again"] if done == 0 else []))
         if what == "worker":
-            _kill(random.choice(children(running.pid)))
+            _kill(random.choice(children(number(running))))
         else:
-            os.killpg(running.pid, signal.SIGKILL)
-            running.wait()
+            os.killpg(number(running), signal.SIGKILL)
+            assert ended(running) == -signal.SIGKILL
             running = start(killed.folder, plugin)
-    assert running.wait(240) in (0, 1)
+    assert ended(running) in (0, 1)
     rest = command(killed.folder, plugin, TRAINERS, "--seeds", str(len(SEEDS)), "--jobs", "2")
     assert code(rest) == 0  # what its workers left
     calm(tmp_path / "calm", plugin)
@@ -251,9 +190,9 @@ def calm(folder: Path, plugin: Path, *more: str) -> None:
 
 def code(words: list[str]) -> int | str | None:
     """The exit code of a command in this process."""
-    with pytest.raises(SystemExit) as ended:
+    with pytest.raises(SystemExit) as stop:
         main(words)
-    return ended.value.code
+    return stop.value.code
 
 
 def hold_equal(left: Path, right: Path) -> None:
@@ -328,7 +267,7 @@ SHORT = ["--timesteps", "600"]
 
 def test_two_suites_in_one_folder_share_the_work(tmp_path: Path, plugin: Path) -> None:
     both = [start(tmp_path / "shared", plugin, *SHORT, "--jobs", "1") for _ in range(2)]
-    assert [suite.wait(120) for suite in both] == [0, 0]
+    assert [ended(suite) for suite in both] == [0, 0]
     records = sorted((tmp_path / "shared" / "runs").iterdir())
     assert len(records) == len(TRAINERS) * len(SEEDS)
     for path in records:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import io
-import os
 import signal
-import subprocess
-import sys
 import time
 import warnings
 from pathlib import Path
@@ -33,6 +30,7 @@ from harness.spec import RunSpec
 from harness.store import Store
 from harness.trainer import Trainer
 from tests.conftest import make_model, random_episode, squared_error
+from tests.forked import begun
 from tests.test_engine import F64, hold, updates_of
 
 TOYS = Path(__file__).parent / "toys"
@@ -283,14 +281,12 @@ def test_a_toy_that_was_killed_ends_as_one_that_was_not(
                  "--timesteps", "800", "--probe", "40", "--plugin", str(often)]  # fmt: skip
         words += [word for path in PLUGINS for word in ("--plugin", str(path))]
         killed, calm = Store(tmp_path / "killed"), Store(tmp_path / "calm")
-        with subprocess.Popen(
-            [sys.executable, "-m", "harness", *words, "--results", str(killed.folder)],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        ) as process:  # fmt: skip
-            while not killed.checkpoint(spec).exists() and process.poll() is None:
-                time.sleep(0.005)
-            os.kill(process.pid, signal.SIGKILL)
-        assert process.returncode == -signal.SIGKILL, "it was not killed in time"
+        process = begun(*words, "--results", str(killed.folder))
+        while not killed.checkpoint(spec).exists() and process.exitcode is None:
+            time.sleep(0.005)
+        process.kill()
+        process.join()
+        assert process.exitcode == -signal.SIGKILL, "it was not killed in time"
         assert killed.record(spec).status == "incomplete"  # type: ignore[union-attr]
         for store in (killed, calm):
             assert called(*words, "--results", str(store.folder)) == 0
