@@ -24,7 +24,7 @@ class Labels(Claim):
         return [
             *accuracy(records, "dni_depth", dni, "cDNI is more accurate than DNI", "cDNI − DNI"),
             *accuracy(records, "dni_depth", "bptt",
-                      "cDNI is as good as backpropagation or better", "cDNI − backpropagation"),
+                      "cDNI is more accurate than backpropagation", "cDNI − backpropagation"),
             *(finding
               for lr in (FAST, SLOW)
               for finding in accuracy(

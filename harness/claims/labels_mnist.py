@@ -22,5 +22,5 @@ class LabelsMnist(Claim):
         return [
             *accuracy(records, "dni_depth", dni, "cDNI is more accurate than DNI", "cDNI − DNI"),
             *accuracy(records, "dni_depth", "bptt",
-                      "cDNI is as good as backpropagation or better", "cDNI − backpropagation"),
+                      "cDNI is more accurate than backpropagation", "cDNI − backpropagation"),
         ]  # fmt: skip
