@@ -12,9 +12,11 @@ from torch.nn import functional as F
 
 from harness.depth import DepthTrainer, blocks
 from harness.episode import Episode
+from harness.measure.cost import gauge
 from harness.measure.probe import probe
 from harness.model import Model
 from harness.models.cnn import Cnn
+from harness.models.implicit import Equilibrium, Implicit
 from harness.models.lstm import Lstm
 from harness.models.mlp import Mlp
 from harness.trainers.bptt import Bptt
@@ -400,3 +402,34 @@ def test_blocks_and_what_is_refused() -> None:
         gradients(made(DniDepth, lstm, every=2), sequence())
     with pytest.raises(ValueError, match="one timestep"):
         gradients(made(DniUnlocked, lstm, order="random"), sequence())
+
+
+def test_an_equilibrium_is_one_and_its_gradient_that_of_a_long_unrolling() -> None:
+    torch.manual_seed(0)
+    layer, h = Equilibrium(6, forward=200, backward=200).double(), images(pixels=6).x
+    given = h.clone().requires_grad_()
+    z = layer(given)
+    assert torch.allclose(z, (layer.A(z) + layer.driven(h)).tanh(), atol=1e-12)
+    aim = torch.randn_like(z)
+    found = torch.autograd.grad((z * aim).sum(), [given, *layer.parameters()])
+    unrolled = torch.zeros_like(z)
+    for _ in range(200):
+        unrolled = (layer.A(unrolled) + layer.driven(given)).tanh()
+    true = torch.autograd.grad((unrolled * aim).sum(), [given, *layer.parameters()])
+    assert same(list(found), list(true), atol=1e-12)
+    few = Equilibrium(6, forward=200, backward=1).double()
+    few.load_state_dict(layer.state_dict())
+    short = torch.autograd.grad((few(given) * aim).sum(), [given])[0]
+    assert not torch.allclose(short, true[0], atol=1e-4), "one iteration does not solve it"
+
+
+def test_the_backward_pass_of_an_equilibrium_costs_an_iteration_as_the_forward_pass_does() -> None:
+    def flops(forward: int, backward: int) -> int:
+        trainer = made(
+            Bptt,
+            lambda: Implicit(16, CLASSES, layers=1, hidden=6, forward=forward, backward=backward),
+        )
+        return gauge(trainer, images()).flops
+
+    each = 2 * B * 6 * 6
+    assert flops(5, 2) - flops(2, 2) == flops(2, 5) - flops(2, 2) == 3 * each
