@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -123,27 +124,61 @@ def test_unlocked_blocks_are_beside_silent_ones_and_beside_those_in_order(
     assert [verdict for verdict, _ in found.values()] == ["contradicted", "supported"]
 
 
-def test_an_update_is_compared_in_time_and_in_flops(registry: Registry) -> None:
+def test_an_update_is_compared_in_time_in_flops_and_in_accuracy(registry: Registry) -> None:
     records = [
         *many("bptt", 0.98), *many("dni_depth", 0.98, pace=2.0, flops=15),
         *many("dni_depth(cuts=(2,), every=4)", 0.90, pace=0.5, flops=5),
         *many("dni_depth", 0.9, hidden=3, pace=0.1),
     ]  # fmt: skip
     found = said("iteration", records, registry)
+    assert len(found) == 6
     words = "with cDNI after every layer: 6 layers"
     assert found[f"an update takes less time {words}"] == (
         "contradicted", "2.00 [2.00, 2.00] × time an update, / backpropagation",
     )  # fmt: skip
     assert found[f"an update takes fewer FLOPs {words}"][1][:4] == "1.50"
-    sparse = "with one cDNI, the whole chain at each fourth update: 6 layers"
-    assert found[f"an update takes less time {sparse}"][0] == "supported"
-    assert found["with the whole chain at each 4-th update it is less accurate: 6 layers"] == (
+    sparse = "with one cDNI, the whole chain at each fourth update"
+    assert found[f"an update takes less time {sparse}: 6 layers"][0] == "supported"
+    assert found[f"{sparse} it is less accurate after as many updates: 6 layers"] == (
         "supported", "-8.00 [-8.00, -8.00] points of accuracy, cDNI − backpropagation",
     )  # fmt: skip
 
 
+def test_costs_to_an_accuracy_are_compared_by_the_multiple(registry: Registry) -> None:
+    def dear(trainer: str, multiple: int, reached: int, flops: int) -> list[Record]:
+        """Runs that reach the accuracy at a point of ten, or, 11, never."""
+        records = many(trainer, 0.98, flops=flops, pace=0.1)
+        for record in records:
+            model = f"implicit(backward={4 * multiple}, forward=4)"
+            record.spec = replace(record.spec, model=model)
+            record.validation = [
+                {**row, "accuracy": 0.96 if i >= reached else 0.5}
+                for i, row in enumerate(record.curve, start=1)
+            ]
+        return records
+
+    sparse = "dni_depth(cuts=(1,), every=4)"
+    records = [
+        *dear("bptt", 1, 2, 10), *dear(sparse, 1, 4, 10), *dear("bptt", 16, 2, 100),
+        *dear(sparse, 16, 4, 25), *dear("bptt", 4, 5, 10), *dear(sparse, 4, 11, 10),
+    ]  # fmt: skip
+    found = said("dear_backward", records, registry)
+    says = (
+        "with the whole chain at each 4-th update cDNI takes fewer {} to 95% than backpropagation"
+    )
+    by = {m: found[f"{says.format('FLOPs')}: backward {m} × forward"] for m in (1, 4, 16)}
+    assert [verdict for verdict, _ in by.values()] == ["contradicted", "contradicted", "supported"]
+    assert [effect[:4] for _, effect in by.values()] == ["2.00", "2.00", "0.50"]
+    assert found[f"{says.format('seconds')}: backward 16 × forward"][1][:4] == "2.00"
+    rules = rulings(registry.make("claim", "dear_backward"), records)
+    assert [r.details for r in rules if "4 × forward" in r.says and "FLOPs" in r.says] == [
+        ("reached by 0 and 10 of 10 runs",)
+    ]
+
+
 @pytest.mark.parametrize(
-    "claim", ["chain_noise", "chain_warm_up", "labels", "synthetic_inputs", "iteration"]
+    "claim",
+    ["chain_noise", "chain_warm_up", "labels", "synthetic_inputs", "iteration", "dear_backward"],
 )
 def test_a_claim_without_its_runs_finds_nothing(claim: str, registry: Registry) -> None:
     assert said(claim, many("bptt", 0.9), registry) == {}

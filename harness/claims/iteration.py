@@ -10,6 +10,7 @@ from harness.claim import Claim, Finding
 from harness.claims._depth import accuracy
 from harness.statistics import ratio
 from harness.store import Record
+from harness.suites.backward_cost import call
 
 LAYERS = 6
 
@@ -19,36 +20,32 @@ class Iteration(Claim):
 
     letter = "l"
     question = "Is an update faster with decoupled layers, on one process?"
-    suite = "depth"
+    suite = "backward_cost"
 
     def findings(self, records: Sequence[Record]) -> list[Finding]:
+        plain = [record for record in records if layers(record) == LAYERS]
         found: list[Finding] = []
-        for call, words in (
+        for trainer, words in (
             ("dni_depth", "cDNI after every layer"),
-            ("dni_depth(cuts=(2,))", "one cDNI in the middle"),
-            ("dni_depth(cuts=(2,), every=4)", "one cDNI, the whole chain at each fourth update"),
-        ):  # fmt: skip
-            beside = [
-                pair
-                for pair in pairs(records, is_call(call), is_call("bptt"), lambda r: None)
-                if layers(pair[0]) == LAYERS
-            ]
-            if beside:
-                found += [
-                    Finding(
-                        says=f"an update takes {what} with {words}", where=f"{LAYERS} layers",
-                        paired=ratio([(value(a), value(b)) for a, b in beside]), null=1,
-                        unit=f"× {of}, / backpropagation", if_true="below",
-                    )
-                    for what, of, value in (
-                        ("less time", "time an update", seconds),
-                        ("fewer FLOPs", "FLOPs an update", _flops),
-                    )
-                ]  # fmt: skip
-        for k in (4, 8):
+            (call(2, 1), "one cDNI in the middle"),
+            (call(2, 4), "one cDNI, the whole chain at each fourth update"),
+        ):
+            beside = pairs(plain, is_call(trainer), is_call("bptt"), lambda r: None)
+            if not beside:
+                continue
+            found += [
+                Finding(
+                    says=f"an update takes {what} with {words}", where=f"{LAYERS} layers",
+                    paired=ratio([(value(a), value(b)) for a, b in beside]), null=1,
+                    unit=f"× {of}, / backpropagation", if_true="below",
+                )
+                for what, of, value in (
+                    ("less time", "time an update", seconds),
+                    ("fewer FLOPs", "FLOPs an update", _flops),
+                )
+            ]  # fmt: skip
             found += accuracy(
-                records, f"dni_depth(cuts=(2,), every={k})", "bptt",
-                f"with the whole chain at each {k}-th update it is less accurate",
+                plain, trainer, "bptt", f"with {words} it is less accurate after as many updates",
                 "cDNI − backpropagation", "below",
             )  # fmt: skip
         return found

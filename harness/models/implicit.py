@@ -6,10 +6,9 @@ h_k = ReLU(norm(W_k h_{k-1} + b_k)), k = 1 … layers;  y = V z + b, with z the 
     u = ∂L/∂z + u J,  J = ∂ tanh(A z + …)/∂z, by u ← ∂L/∂z + u J from ∂L/∂z              (2)
     ∂L/∂(A z + …) = u (1 - z²)                                                           (3)
 
-Deep equilibrium models (Bai et al., 2019): the backward pass solves an equation of its own, (2), and
-an iteration of it costs what one of (1) does. So it is as much dearer than the forward pass as one
-likes.
-A starts at half of the usual size, so that both iterations contract.
+Deep equilibrium models (Bai et al., 2019). The backward pass solves an equation of its own, (2).
+Each of its iterations costs what one of (1) does, so that the backward pass is as much dearer than
+the forward pass as one likes. A starts at half of the usual size, so that both iterations contract.
 """
 
 from __future__ import annotations
