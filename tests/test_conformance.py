@@ -36,8 +36,13 @@ def with_t(name: str, T: int = 3) -> str:
 
 
 TRAINERS = [with_t(name) for name in REGISTRY.names("trainer")]
-TRACEABLE = [text for text in TRAINERS if not text.startswith(("uoro", "kf_rtrl"))]
-"""Without those that draw in every update: they are refused, see test_drawing."""
+TRACEABLE = [
+    with_t(name, T=2) for name in REGISTRY.names("trainer") if name not in ("uoro", "kf_rtrl")
+]
+"""Without those that draw in every update: they are refused, see test_drawing.
+
+Short windows: to trace takes milliseconds an operation.
+"""
 
 
 TO_THE_END = TASKS["plain_copy"]
