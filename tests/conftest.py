@@ -24,6 +24,10 @@ D_IN, D_OUT = 3, 2
 
 SHARING = {
     "figures": ["test_conformance.py::test_every_figure_draws"],
+    "compiled": [  # its headers are compiled once: 8 s
+        "test_engine.py::test_a_compiled_update", "test_engine.py::test_an_engine_leaves",
+        "test_stacked.py::test_a_stack_of_runs_learns",
+    ],
     "records": ["test_docs.py", "test_figures.py", "test_findings.py"],  # read once a process
     **{name: [f"{name}.py"] for name in (
         "test_example_plugin", "test_feed_forward", "test_regressions", "test_score",

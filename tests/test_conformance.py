@@ -40,8 +40,12 @@ NOT_TRACEABLE = ("uoro", "kf_rtrl", "dni_lambda")
 """Two draw in every update; one makes several updates of a whole episode. They are refused, see
 test_drawing and test_remedies."""
 
-TRACEABLE = [text for text in TRAINERS if not text.startswith(NOT_TRACEABLE)]
+TRACEABLE = [with_t(name, T=2) for name in REGISTRY.names("trainer") if name not in NOT_TRACEABLE]
+"""With short windows: to trace takes milliseconds an operation."""
 
+
+BETWEEN_LAYERS = ("dni_depth", "dni_unlocked")
+"""They make one update an episode, and layers move only when a synthesiser has learnt something."""
 
 TO_THE_END = TASKS["plain_copy"]
 """The task on which a run goes on when something is learnt: its later updates are finite, too."""
@@ -66,6 +70,8 @@ def test_every_trainer_learns_something_on_every_task_with_every_model(
         f"{model}(hidden=16)" if "hidden" in REGISTRY.entry("model", model).defaults() else model
     )
     timesteps = 100 if task == "images" else 300  # each of them an update
+    if trainer.startswith(BETWEEN_LAYERS):
+        timesteps *= 2
     spec = RunSpec(task=task, trainer=trainer, model=sized, batch=16, lr=2e-2, timesteps=timesteps)
     _, left_out = suiting([spec], registry)
     if left_out:

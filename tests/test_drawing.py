@@ -403,7 +403,10 @@ def test_losses_add_up_and_a_fresh_episode_forgets(text: str, model_name: str) -
 
 
 @pytest.mark.parametrize(("text", "model_name"), ALL)
-def test_a_stopped_run_goes_on_bit_for_bit(text: str, model_name: str, registry: Registry) -> None:
+def test_a_stopped_run_goes_on_bit_for_bit(
+    text: str, model_name: str, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.measure.costs.DRAWS", 2)
     spec = RunSpec(task="plain_copy(bits=2)", trainer=text, model=model_name, batch=3,
                    timesteps=36, probe=20)  # fmt: skip
 

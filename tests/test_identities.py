@@ -266,9 +266,10 @@ def test_5_tbptt_misses_exactly_the_terms_beyond_its_windows(
 @pytest.mark.parametrize("warmup", [0, 9])
 @pytest.mark.parametrize("fresh", [True, False])
 def test_dni_aux_of_weight_0_is_dni(
-    core: bool, warmup: int, fresh: bool, registry: Registry
+    core: bool, warmup: int, fresh: bool, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """To the last bit, through every update of a run, the synthesiser's included."""
+    monkeypatch.setattr("harness.runs.run.EVALUATIONS", 1)
     runs = [
         Run(
             RunSpec(
@@ -393,7 +394,10 @@ def test_6_one_seed_gives_every_trainer_the_same_weights_and_data(registry: Regi
 @pytest.mark.parametrize(
     "trainer", ["bptt", "tbptt(T=3)", "sg(T=3)", "dni(T=3, warmup=150)", "dni_aux(T=3)"]
 )
-def test_7_a_restored_run_goes_on_bit_for_bit(task: str, trainer: str, registry: Registry) -> None:
+def test_7_a_restored_run_goes_on_bit_for_bit(
+    task: str, trainer: str, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.runs.run.EVALUATIONS", 8)  # before the checkpoint, and after it
     spec = RunSpec(
         task=task, trainer=trainer, model="lstm(hidden=6)", batch=4, timesteps=400, lr=1e-2,
         probe=20,

@@ -30,7 +30,7 @@ from tests.test_engine import F64, hold_state, updates_of
 
 T = TypeVar("T")
 
-KINDS = [(3, True, False), (3, False, False), (4, False, True), (6, False, False), (3, True, False)]
+KINDS = [(2, True, False), (2, False, False), (3, False, True), (4, False, False), (2, True, False)]
 
 
 def episodes(shift: int, of: list[tuple[int, bool, bool]]) -> list[Episode]:
@@ -49,8 +49,8 @@ def learn(engine: Stacked, episode: Episode) -> Generator[Engine, None, list[Ten
 @pytest.mark.parametrize(
     ("text", "model"),
     [(text, "lstm(hidden=4)") for text in TRACEABLE]
-    + [("tbptt(T=3)", "lstm(hidden=4, layers=2)"), ("dni(T=3, warmup=9)", "lstm(hidden=5)"),
-       ("dni(T=3, clip=0)", "gru(hidden=5)"),
+    + [("tbptt(T=2)", "lstm(hidden=4, layers=2)"), ("dni(T=2, warmup=6)", "lstm(hidden=5)"),
+       ("dni(T=2, clip=0)", "gru(hidden=5)"),
        ("dni(T=2, discount=1.0, optimiser='adam')", "rnn(hidden=5)")],
 )  # fmt: skip
 def test_each_run_of_a_stack_makes_its_own_updates(text: str, model: str) -> None:
@@ -103,6 +103,7 @@ def alone(run: Going[T]) -> T:
     return end
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("engine", "trainer"), [("eager", "dni(T=3)"), ("compiled", "tbptt(T=2)")])
 def test_a_stack_of_runs_learns_what_each_learns_alone(
     engine: str, trainer: str, registry: Registry

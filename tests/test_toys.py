@@ -119,6 +119,7 @@ def test_a_toy_goes_on_bit_for_bit_in_any_engine(
     trainer: str, engine: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(compiled, "inductor", as_traced)
+    monkeypatch.setattr("harness.measure.costs.DRAWS", 2)
     straight = Run(spec_of(trainer), REGISTRY, engine)
     rows, episodes = straight.train(), 0
     while episodes < 17:
@@ -135,7 +136,12 @@ def test_a_toy_goes_on_bit_for_bit_in_any_engine(
 
 
 @pytest.mark.parametrize("trainer", TRAINERS)
-def test_a_stack_of_four_learns_what_each_learns_alone(trainer: str) -> None:
+def test_a_stack_of_four_learns_what_each_learns_alone(
+    trainer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.measure.costs.DRAWS", 2)
+    monkeypatch.setattr("harness.runs.run.EVALUATIONS", 1)
+
     def going(seed: int, stack: Stack | None) -> Going[list[float]]:
         run, bits = Run(spec_of(trainer, seed, 120), REGISTRY, "eager", stack), []
         for kind, row in run.train():
