@@ -1,9 +1,9 @@
 """Layers decoupled by synthetic gradients: digits, fully connected, ten seeds that no tuning saw.
 
 Layers of 128 units; a timestep is an update on a batch of 100 images. What is asked: what the
-number of synthesisers in a chain does, to accuracy and to the direction of each; what a warm-up, the
-label and synthetic inputs do. Silent synthesisers (`lr=0.0`) leave every layer but those above the
-last cut as it was drawn: they are what each must beat.
+number of synthesisers in a chain does, to accuracy and to the direction of each; what a warm-up,
+the label and synthetic inputs do. Silent synthesisers (`lr=0.0`) leave every layer but those above
+the last cut as it was drawn: they are what each must beat.
 
 Each method has the rate that `depth_tuning` found for it: DNI a tenth of the others', so that
 synthesisers can follow the layers. Chains of DNI are run at the others' rate, too.
