@@ -57,6 +57,10 @@ class Trainer(nn.Module, ABC):
         """Say in a line why the method cannot train a model on a task; "" where it can."""
         return ""
 
+    def refuses(self, task: Task) -> str:
+        """Say in a line why the method cannot train on a task with its options; "" where it can."""
+        return ""
+
     @abstractmethod
     def gradients(self, episode: Episode) -> Iterator[Tensor]:
         """Fill .grad and yield the loss (nats, scalar, detached) once per update.

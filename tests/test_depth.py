@@ -19,6 +19,9 @@ from harness.models.cnn import Cnn
 from harness.models.implicit import Equilibrium, Implicit
 from harness.models.lstm import Lstm
 from harness.models.mlp import Mlp
+from harness.registry import Registry
+from harness.runs.run import Run
+from harness.spec import RunSpec
 from harness.trainers.bptt import Bptt
 from harness.trainers.dni_depth import DniDepth
 from harness.trainers.dni_unlocked import DniUnlocked
@@ -398,10 +401,15 @@ def test_blocks_and_what_is_refused() -> None:
     for options, said in sparse:
         with pytest.raises(ValueError, match=said):
             made(DniDepth, **options)
-    with pytest.raises(ValueError, match="one timestep"):
-        gradients(made(DniDepth, lstm, every=2), sequence())
-    with pytest.raises(ValueError, match="one timestep"):
-        gradients(made(DniUnlocked, lstm, order="random"), sequence())
+
+
+def test_options_that_need_single_timesteps_are_refused_before_a_run_begins(
+    registry: Registry,
+) -> None:
+    for trainer in ("dni_depth(every=2)", "dni_unlocked(order='random')"):
+        Run(RunSpec(task="images", trainer=trainer, model="mlp"), registry).close()
+        with pytest.raises(ValueError, match="does not suit task plain_copy: .* one timestep"):
+            Run(RunSpec(task="plain_copy", trainer=trainer, model="lstm"), registry)
 
 
 def test_an_equilibrium_is_one_and_its_gradient_that_of_a_long_unrolling() -> None:

@@ -36,6 +36,8 @@ def built(spec: RunSpec, registry: Registry, device: torch.device) -> Built:
         if why := method.suits(model, task):
             raise ValueError(f"trainer {spec.trainer} does not suit model {spec.model}: {why}")
         trainer: Trainer = registry.make("trainer", spec.trainer, model, task.loss)
+    if why := trainer.refuses(task):
+        raise ValueError(f"trainer {spec.trainer} does not suit task {spec.task}: {why}")
     trainer.to(device)
     rule: Rule = registry.make("optimiser", spec.optimiser)
     schedule: Schedule = registry.make("schedule", spec.schedule, spec.timesteps)

@@ -24,7 +24,6 @@ hidden=1024, norm="batch"`, and Adam at 3e-5. The warm-up and `every` are ours.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from torch import Tensor
@@ -33,6 +32,7 @@ from harness.check import at_least
 from harness.depth import DepthTrainer, per_sequence
 from harness.episode import Episode
 from harness.model import Model
+from harness.task import Task
 from harness.trainer import Loss
 
 BELOW = "below"
@@ -59,10 +59,8 @@ class DniDepth(DepthTrainer):
         if self.every > 1:
             self.memory["loss"] = next(self.model.parameters()).new_zeros(())
 
-    def gradients(self, episode: Episode) -> Iterator[Tensor]:
-        if self.every > 1 and episode.length > 1:
-            raise ValueError("every needs episodes of one timestep")
-        return super().gradients(episode)
+    def refuses(self, task: Task) -> str:
+        return "" if self.every == 1 or task.static else "every needs episodes of one timestep"
 
     def decoupled(self, episode: Episode) -> Tensor:
         state, h = self.entering(episode), self.model.encoded(episode.x)

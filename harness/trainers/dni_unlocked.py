@@ -22,7 +22,6 @@ hidden layer, as wide as h_i.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, Literal, NamedTuple
 
@@ -34,6 +33,7 @@ from harness.depth import DepthTrainer, per_sequence
 from harness.episode import Episode
 from harness.model import Model
 from harness.synthesiser import squared_error
+from harness.task import Task
 from harness.trainer import Loss
 
 
@@ -85,10 +85,9 @@ class DniUnlocked(DepthTrainer):
                 self.memory[f"y{i}"] = torch.zeros_like(weight, dtype=torch.long)
                 self.memory[f"weight{i}"] = weight
 
-    def gradients(self, episode: Episode) -> Iterator[Tensor]:
-        if self.order == "random" and (episode.length > 1 or episode.y.is_floating_point()):
-            raise ValueError("order='random' needs episodes of one timestep, and classes")
-        return super().gradients(episode)
+    def refuses(self, task: Task) -> str:
+        waits = self.order == "random" and not task.static
+        return "order='random' needs episodes of one timestep" if waits else ""
 
     def decoupled(self, episode: Episode) -> Tensor:
         state, last = self.entering(episode), len(self.blocks) - 1
