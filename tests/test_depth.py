@@ -408,7 +408,7 @@ def test_options_that_need_single_timesteps_are_refused_before_a_run_begins(
 ) -> None:
     for trainer in ("dni_depth(every=2)", "dni_unlocked(order='random')"):
         Run(RunSpec(task="images", trainer=trainer, model="mlp"), registry).close()
-        with pytest.raises(ValueError, match="does not suit task plain_copy: .* one timestep"):
+        with pytest.raises(ValueError, match=r"does not suit task plain_copy: .* one timestep"):
             Run(RunSpec(task="plain_copy", trainer=trainer, model="lstm"), registry)
 
 
