@@ -97,6 +97,16 @@ def test_a_traced_update_is_the_trainers_own(text: str, model: str) -> None:
     hold(eager, Compiled(other, updates_of(other), as_traced))
 
 
+def test_windows_of_one_length_have_a_graph_for_each_kind_and_phase() -> None:
+    """In the warm-up, fresh, going on, final: the other tests' kinds differ in length, too."""
+    eager, other = pair("dni(T=2, warmup=1)", MODELS[0])
+    excite(eager.trainer)
+    other.load_state_dict(eager.trainer.state_dict())
+    engine = Compiled(other, updates_of(other), as_traced)
+    hold(eager, engine, [(2, True, False), (2, True, False), (2, False, False), (2, False, True)])
+    assert len(engine._calls) == 4
+
+
 @pytest.mark.long
 def test_a_compiled_update_is_the_trainers_own() -> None:
     """Of the method with the most in an update; what the others hold is traced above.
