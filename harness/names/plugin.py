@@ -16,6 +16,7 @@ FOLDERS = {
     "trainer": ("harness.trainers", "harness.trainer", "Trainer"),
     "optimiser": ("harness.optimisers", "harness.optimiser", "Rule"),
     "schedule": ("harness.optimisers.schedules", "harness.optimiser", "Schedule"),
+    "mode": ("harness.workers", "harness.worker", "Mode"),
     "figure": ("plots", "harness.figure", "Figure"),
     "suite": ("harness.suites", "harness.suite", "Suite"),
     "claim": ("harness.claims", "harness.claim", "Claim"),
