@@ -53,6 +53,10 @@ class RunSpec:
                 object.__setattr__(self, name, float(getattr(self, name)))
         at_least(0, seed=self.seed, lr=self.lr, clip=self.clip, probe=self.probe)
         at_least(1, batch=self.batch, timesteps=self.timesteps)
+        if self.workers and self.probe:
+            raise ValueError(
+                f"probe must be 0 on workers {self.workers}: no gradients are compared"
+            )
         if self.seed >= 2**32:
             raise ValueError(f"seed must be under 2**32, got {self.seed}")
 

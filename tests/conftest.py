@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from harness.episode import Episode
 from harness.model import Model
 from harness.registry import Registry
+from harness.runs.crew import SLOW
 from harness.trainer import Trainer
 
 REGISTRY = Registry()
@@ -100,7 +101,7 @@ def _workers_at_once() -> Iterator[None]:
     What is run by `python -m harness`, in a process of its own, has workers as a user has them.
     """
     honest, context = multiprocessing.get_context, multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["harness.executors.local", "harness.runs.run"])
+    context.set_forkserver_preload(["harness.executors.local", "harness.runs.run", *SLOW])
 
     def chosen(method: str | None = None) -> multiprocessing.context.BaseContext:
         return context if method == "spawn" else honest(method)

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 GRACE_SECONDS = 1.0
 """For others to say what went wrong with them: who loses a neighbour fails, too."""
 
+SLOW = ("torch._dynamo",)
+"""What torch imports at the first update, in seconds: once, where workers are forked from."""
+
 KEPT = ("SGBENCH_DATA",)
 """Of the environment: what workers need of it."""
 
@@ -77,8 +80,6 @@ class Crew(Run):
     def _check(self) -> None:
         if not self.task.static:
             raise ValueError("they need episodes of one timestep, as images have")
-        if self.spec.probe:
-            raise ValueError("gradients are not probed on workers; leave --probe out")
         made = Built(self.task, self.model, self.trainer, self.optimisers)
         self.mode.check(member.place(made, self.spec, 0, self.mode.processes))
 
@@ -110,8 +111,8 @@ class Crew(Run):
         return sorted({-(-budget * part // parts) for part in range(1, parts + 1)})
 
     def _start(self, meeting: Path, marks: list[int]) -> None:
-        context = multiprocessing.get_context("forkserver")  # which imports torch once
-        context.set_forkserver_preload([member.__name__])
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload([member.__name__, *SLOW, type(self.mode).__module__])
         kept = {name: os.environ[name] for name in KEPT if name in os.environ}
         for rank in range(self.mode.processes):
             job = member.Job(
