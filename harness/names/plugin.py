@@ -16,10 +16,10 @@ FOLDERS = {
     "trainer": ("harness.trainers", "harness.trainer", "Trainer"),
     "optimiser": ("harness.optimisers", "harness.optimiser", "Rule"),
     "schedule": ("harness.optimisers.schedules", "harness.optimiser", "Schedule"),
-    "mode": ("harness.workers", "harness.worker", "Mode"),
     "figure": ("plots", "harness.figure", "Figure"),
     "suite": ("harness.suites", "harness.suite", "Suite"),
     "claim": ("harness.claims", "harness.claim", "Claim"),
+    "mode": ("harness.workers", "harness.worker", "Mode"),
 }
 """kind -> the built-in package, then module and name of the base class."""
 
