@@ -107,11 +107,12 @@ def _named(call: str) -> Rule:
 class Update:
     """One optimiser over its own set of parameters; calling it is one update.
 
+    how:  what it is an update by
     rate: the learning rate as a tensor, (), float64: what a compiled update reads
     """
 
     def __init__(self, how: Optimiser, parameters: list[nn.Parameter]) -> None:
-        self._how, self.parameters = how, parameters
+        self.how, self.parameters = how, parameters
         self._optimiser = how.rule.in_torch(parameters, how.lr)
         self._lr = how.lr
         self._moments: list[Tensor] | None = None
@@ -119,9 +120,9 @@ class Update:
 
     def at(self, timesteps: float) -> None:
         """Set the learning rate for an episode, by the timesteps done at its middle."""
-        if self._how.schedule is None:
+        if self.how.schedule is None:
             return
-        lr = self._how.lr * self._how.schedule.factor(timesteps)
+        lr = self.how.lr * self.how.schedule.factor(timesteps)
         for group in self._optimiser.param_groups:
             group["lr"] = lr
         if lr != self._lr:
@@ -129,8 +130,8 @@ class Update:
             self.rate.fill_(lr)
 
     def __call__(self) -> None:
-        if self._how.clip:
-            nn.utils.clip_grad_norm_(self.parameters, self._how.clip)
+        if self.how.clip:
+            nn.utils.clip_grad_norm_(self.parameters, self.how.clip)
         self._optimiser.step()
         self._optimiser.zero_grad(set_to_none=True)
 
@@ -148,7 +149,7 @@ class Update:
         found = []
         for parameter in self.parameters:
             state = self._optimiser.state[parameter]
-            for name in self._how.rule.remembers:
+            for name in self.how.rule.remembers:
                 kept = state.get(name)
                 if name == "step":  # torch.optim may have made it on the CPU
                     kept = torch.zeros(()) if kept is None else kept
@@ -170,7 +171,7 @@ class Update:
 
         As in torch.optim, a parameter without a gradient does not change.
         """
-        rule = self._how.rule
+        rule = self.how.rule
         given = iter(moments)
         memories = [dict(zip(rule.remembers, given, strict=False)) for _ in parameters]
         moved = [
@@ -182,9 +183,9 @@ class Update:
             return
         dtype, device = moved[0][0].dtype, moved[0][0].device
         scalars = []
-        if self._how.clip:
+        if self.how.clip:
             norm = torch.stack([g.square().sum() for _, g, _ in moved]).sum().sqrt()
-            scalars.append((self._how.clip / (norm + 1e-6)).clamp(max=1.0))
+            scalars.append((self.how.clip / (norm + 1e-6)).clamp(max=1.0))
         counts = "step" in rule.remembers  # if not, all weights share the same numbers
         for *_, memory in moved if counts else moved[:1]:
             if counts:
@@ -196,7 +197,7 @@ class Update:
         # computed again for every weight.
         identity = torch.eye(len(scalars), dtype=dtype, device=device)
         known = iter((torch.stack(scalars).unsqueeze(0) @ identity)[0])
-        factor = next(known) if self._how.clip else None
+        factor = next(known) if self.how.clip else None
         shared = [] if counts else list(known)
         for parameter, raw, memory in moved:
             gradient = raw if factor is None else raw * factor

@@ -25,6 +25,7 @@ class RunSpec:
     optimiser, schedule: calls, e.g. "sgd(momentum=0.9)", "cosine(warmup=100)": how the model's
                weights are updated, and how its learning rate changes. A trainer's own networks,
                such as a synthesiser, have their own optimiser and follow no schedule.
+    workers:   "", one process; or how several share the run, a call: "ddp(processes=2)"
 
     A field that is added later has a default that means what was done before the field existed,
     and that never changes: a spec that does not use the field keeps its id.
@@ -42,15 +43,20 @@ class RunSpec:
     probe: int = 0
     optimiser: str = "adam"
     schedule: str = "constant"
+    workers: str = ""
 
     def __post_init__(self) -> None:
-        for name in CALLS:
+        for name in (*CALLS, *["workers"] * bool(self.workers)):
             object.__setattr__(self, name, canonical(getattr(self, name)))
         for name in ("lr", "clip"):
             if type(getattr(self, name)) is int:  # else 1 and 1.0, which are equal, had two ids
                 object.__setattr__(self, name, float(getattr(self, name)))
         at_least(0, seed=self.seed, lr=self.lr, clip=self.clip, probe=self.probe)
         at_least(1, batch=self.batch, timesteps=self.timesteps)
+        if self.workers and self.probe:
+            raise ValueError(
+                f"probe must be 0 on workers {self.workers}: no gradients are compared"
+            )
         if self.seed >= 2**32:
             raise ValueError(f"seed must be under 2**32, got {self.seed}")
 
@@ -68,7 +74,8 @@ class RunSpec:
     @property
     def label(self) -> str:
         """What progress bars and errors call the run."""
-        return f"{self.task} {self.trainer} seed {self.seed}{self.suffix}"
+        shared = f" on {self.workers}" if self.workers else ""
+        return f"{self.task} {self.trainer}{shared} seed {self.seed}{self.suffix}"
 
     @property
     def suffix(self) -> str:
@@ -78,6 +85,12 @@ class RunSpec:
         """
         said = ((self.optimiser, "adam"), (self.schedule, "constant"))
         return "".join(f", {call}" for call, usual in said if call != usual)
+
+    @property
+    def calls(self) -> dict[str, str]:
+        """Its calls, by the kind of the registry that each names."""
+        shared = {"mode": self.workers} if self.workers else {}
+        return {kind: getattr(self, kind) for kind in CALLS} | shared
 
     def to_dict(self) -> dict[str, Any]:
         """What a record holds: the fields of version 0.1, and later ones that are not at default.

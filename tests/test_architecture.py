@@ -19,7 +19,7 @@ LONGEST = 250
 TOP_SHELF = (
     "__init__", "__main__", "check", "claim", "depth", "episode", "figure", "influence", "model",
     "optimiser", "registry", "score", "spec", "statistics", "store", "suite", "synthesiser",
-    "task", "trainer",
+    "task", "trainer", "worker",
 )  # fmt: skip
 """What a plug-in imports, and the two files that every package has."""
 
@@ -38,8 +38,8 @@ FLOORS = (
         "depth",
         "tasks",
     ),
-    ("measure", "trainers", "figure", "claim", "suites"),
-    ("engines", "analysis"),
+    ("measure", "trainers", "worker", "figure", "claim", "suites"),
+    ("engines", "analysis", "workers"),
     ("runs", "report", "claims", "plots"),
     ("executors", "regression"),
     ("cli",),

@@ -76,14 +76,15 @@ def described(record: Record, at: Rates | None = None) -> str:
 def arms(records: Sequence[Record]) -> dict[str, list[Record]]:
     """The runs of one setting by what is compared in it, seeds together.
 
-    That is the trainer's call, and any rate that differs from that of most runs: "bptt, clip 0.1".
+    That is the trainer's call, how several processes share it, and any rate that differs from that
+    of most runs: "bptt, clip 0.1".
     """
     usual = common_rates(records)
 
     def label(record: Record) -> str:
         named = zip(("lr", "clip"), rates(record), usual, strict=True)
         off = [f"{rate} {own:g}" for rate, own, common in named if own != common]
-        return ", ".join((record.spec.trainer, *off))
+        return ", ".join(filter(None, (record.spec.trainer, record.spec.workers, *off)))
 
     return by(label, records)
 
@@ -130,9 +131,10 @@ def pairs(
 ) -> list[Pair]:
     """Pair each of our records with the one of theirs that has the same setting, seed and `same`.
 
+    Runs that several processes share are left out: claims are about methods in one process.
     ValueError if there are two such records, since the result would depend on their order.
     """
-    listed = list(records)
+    listed = [record for record in records if not record.spec.workers]
     other: dict[object, Record] = {}
     for record in filter(theirs, listed):
         key = (setting(record), record.spec.seed, same(record))

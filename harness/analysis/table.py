@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 from harness.analysis.scoring import result, result_column, score
@@ -22,6 +23,8 @@ COLUMNS = (
     "trace_bytes", "parameters", "bits", "unit", "level_n", "level_r", "t_task",
     "validation_bits", "test_bits",
     "score", "score_unit", "score_value", "score_higher", "error",
+    "workers", "examples_per_second", "bytes_per_example", "wait_share", "gradient_age_mean",
+    "gradient_age_max",
     "corpus", "corpus_sha256", "data", "data_sha256", "convention", "options",
     "commit", "dirty", "python", "torch", "machine", "processor", "threads", "engine",
     "date", "plugins",
@@ -61,6 +64,8 @@ def summary(record: Record) -> Row:
         "score_unit": score(record).unit,
         "score_value": result(record),
         "score_higher": score(record).higher,
+        "workers": record.spec.workers or None,
+        "wait_share": fmean(waits) / seconds if (waits := record.end.get("wait_seconds")) else None,
         "options": json.dumps(record.header.get("options", {}), sort_keys=True),
     }
     return {column: known.get(column) for column in COLUMNS}
@@ -79,6 +84,7 @@ def table(records: list[Record]) -> pd.DataFrame:
     frame = pd.DataFrame([summary(record) for record in records], columns=list(COLUMNS))
     whole = ["T", "timesteps", "updates", "flops", "activation_bytes", "peak_memory_bytes"]
     whole += ["trace_bytes", "parameters", "level_n", "level_r", "t_task", "threads"]
+    whole += ["gradient_age_max"]
     return frame.astype(dict.fromkeys(whole, "Int64"))
 
 

@@ -34,7 +34,8 @@ def _how(*declared: Any, **given: Any) -> Callable[[F], F]:
 
 HOW = (
     _how("--jobs", of="local", type=click.IntRange(min=1), metavar="N",
-         help="Worker processes, one thread each [default: one per core]."),
+         help="Worker processes, one thread each [default: one per core]. Runs with --workers go "
+         "one at a time."),
     _how("--stack", of="local", type=click.IntRange(min=1), default=1, show_default=True,
          metavar="N", help="Train N runs that differ only in their seed as one, in one process: "
          "faster for small models. For methods with windows."),

@@ -15,10 +15,10 @@ from harness import cli
 @cli.results
 @cli.plugins
 def command(kind: str | None, results: str, plugin: tuple[str, ...]) -> None:
-    """List tasks, models, trainers, optimisers, schedules, figures, suites, claims or runs.
+    """List tasks, models, trainers, optimisers, schedules, figures, suites, claims, modes or runs.
 
-    KIND is one of: task, model, trainer, optimiser, schedule, figure, suite, claim; or run, for
-    the runs recorded in --results.
+    KIND is one of: task, model, trainer, optimiser, schedule, figure, suite, claim, mode; or run,
+    for the runs recorded in --results.
 
     \b
     Example:  sgbench list trainer

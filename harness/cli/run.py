@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 @click.option("--seed", type=int, help="One seed [default: 0].")
 @click.option("--seeds", type=click.IntRange(min=1), help="Seeds 0 to N - 1.")
 @click.option("--probe", default=0, help="Updates between two gradient probes; 0: no probes.")
+@click.option("--workers", default="", metavar="CALL",
+              help='Share a run between processes: "ddp(processes=2)"; `list mode`.')  # fmt: skip
 @cli.results
 @cli.plugins
 @_running.conditions

@@ -4,8 +4,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing.managers import SyncManager
@@ -14,6 +12,7 @@ from threading import Thread
 from typing import Any
 
 from harness.executors.bars import Bars, Message
+from harness.runs.parent import watch_parent
 
 
 @contextmanager
@@ -36,15 +35,3 @@ def channel(bars: Bars, context: Any) -> Iterator[Queue[Message | None]]:
             messages.put(None)
             listener.join()
         manager.shutdown()
-
-
-def watch_parent() -> None:
-    """End with the parent: otherwise its children would go on with the rest of its runs."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-
-    def end() -> None:
-        parent.join()
-        os._exit(1)
-
-    Thread(target=end, daemon=True).start()

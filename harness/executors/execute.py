@@ -16,8 +16,8 @@ from harness.measure.environment import fingerprint
 from harness.model import Model
 from harness.names.call import Call
 from harness.registry import Registry
-from harness.runs.run import Run
-from harness.spec import CALLS, Conditions, RunSpec
+from harness.runs.crew import begun
+from harness.spec import Conditions, RunSpec
 from harness.store import Record, Store
 from harness.task import Task
 from harness.trainer import Trainer
@@ -70,7 +70,7 @@ def check(specs: Iterable[RunSpec], registry: Registry, engine: str = "eager") -
     """
     for spec in dict.fromkeys(replace(spec, seed=0, probe=0) for spec in specs):
         try:
-            with closing(Run(spec, registry, engine)) as run:
+            with closing(begun(spec, registry, Conditions(engine=engine))) as run:
                 _fits(run.trainer, spec)
                 next(run.task.validation(spec.batch), None)  # a text may be too short for the batch
         except ValueError:
@@ -155,16 +155,16 @@ def _recorded(spec: RunSpec, store: Store, registry: Registry) -> bool:
 def _differs(there: Record, registry: Registry) -> str:
     """What a run was recorded with that is different now; empty: nothing."""
     spec = there.spec
-    for kind in CALLS:
-        now = registry.options(kind, getattr(spec, kind))
+    for kind, call in spec.calls.items():
+        now = registry.options(kind, call)
         for name, value in there.header["options"].get(kind, {}).items():
             if name in now and now[name] != value:
                 return f"{name}={value!r}, which is now {now[name]!r}"
     for name, value in registry.make("task", spec.task).provenance().items():
         if there.header.get(name) != value:
             return f"another {name}"
-    for kind in CALLS:
-        path = registry.entry(kind, Call.parse(getattr(spec, kind)).name).path
+    for kind, call in spec.calls.items():
+        path = registry.entry(kind, Call.parse(call).name).path
         if path in registry.outside and fingerprint(path) not in there.header.get("plugins", ""):
             return f"another {path.name}"
     return ""

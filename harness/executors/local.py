@@ -22,9 +22,10 @@ from pebble import ProcessExpired, ProcessPool
 from harness.engines.stacked import Going, Stack
 from harness.executors import one
 from harness.executors.bars import Bars, Message
-from harness.executors.channel import channel, watch_parent
+from harness.executors.channel import channel
 from harness.executors.execute import check
 from harness.registry import Registry
+from harness.runs.parent import watch_parent
 from harness.runs.record import driven
 from harness.spec import Conditions, RunSpec
 from harness.store import RecordingError, Store
@@ -53,14 +54,30 @@ class Local:
         conditions: Conditions,
         bars: Bars,
     ) -> dict[RunSpec, str]:
-        if len(specs) == 1 and conditions.limit is None:  # another process takes seconds
+        shared = [spec for spec in specs if spec.workers]
+        alone = [spec for spec in specs if not spec.workers]
+        ended: dict[RunSpec, str] = {}
+        if len(alone) == 1 and conditions.limit is None:  # another process takes seconds
+            shared, alone = [*alone, *shared], []
+        if alone:
+            ended |= self._side_by_side(alone, store, registry, conditions, bars)
+        for spec in shared:  # one at a time: it has processes of its own, and is timed
             torch.set_num_threads(1)
-            (spec,) = specs
             told = partial(bars.show, spec.id)
             while (status := one.run(spec, store, registry, conditions, told)) == "busy":
                 time.sleep(AGAIN_SECONDS)
             bars.finish(spec, status)
-            return {spec: status}
+            ended[spec] = status
+        return ended
+
+    def _side_by_side(
+        self,
+        specs: Sequence[RunSpec],
+        store: Store,
+        registry: Registry,
+        conditions: Conditions,
+        bars: Bars,
+    ) -> dict[RunSpec, str]:
         jobs = self.jobs
         if jobs is None:
             jobs = 1 if any(spec.device != "cpu" for spec in specs) else os.cpu_count() or 1

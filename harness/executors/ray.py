@@ -91,7 +91,8 @@ def run_all(
                     continue
                 if store.damage(spec):
                     store.say(f"{spec.label} starts over")
-                begun[task.remote(asdict(spec), asdict(conditions), sources, kept)] = spec, writer
+                sized = task.options(num_cpus=max(cpus, _processes(spec, registry)))
+                begun[sized.remote(asdict(spec), asdict(conditions), sources, kept)] = spec, writer
             while begun:
                 (done,), _ = ray.wait(list(begun), num_returns=1)
                 spec, writer = begun.pop(done)
@@ -104,6 +105,11 @@ def run_all(
     finally:
         ray.shutdown()
     return ended
+
+
+def _processes(spec: RunSpec, registry: Registry) -> int:
+    """Those of a run, which share a node."""
+    return int(registry.options("mode", spec.workers)["processes"]) if spec.workers else 1
 
 
 def _ray() -> Any:

@@ -19,6 +19,7 @@ FOLDERS = {
     "figure": ("plots", "harness.figure", "Figure"),
     "suite": ("harness.suites", "harness.suite", "Suite"),
     "claim": ("harness.claims", "harness.claim", "Claim"),
+    "mode": ("harness.workers", "harness.worker", "Mode"),
 }
 """kind -> the built-in package, then module and name of the base class."""
 

@@ -115,6 +115,12 @@ _BEYOND = {
     "missing_ratio": _maybe(_number), "added_ratio": _maybe(_number), "added_cosine": _number,
 }  # fmt: skip
 
+_SHARED = {
+    "examples_per_second": _seconds(0), "bytes_per_example": _maybe(_seconds(0)),
+    "wait_seconds": _each(_seconds(0)), "gradient_age_mean": _seconds(0),
+    "gradient_age_max": _count(0),
+}  # fmt: skip
+
 KINDS: dict[str, tuple[dict[str, Rule], dict[str, Rule], Rule]] = {
     "run": (
         {"spec": _only(dict)},
@@ -137,7 +143,7 @@ KINDS: dict[str, tuple[dict[str, Rule], dict[str, Rule], Rule]] = {
     "resumed": ({"timesteps": _count(0)}, _MADE, _anything),
     "end": (
         {"status": _status},
-        {**_BYTES, "trace_bytes": _count(0), "error": _maybe(_text),
+        {**_BYTES, **_SHARED, "trace_bytes": _count(0), "error": _maybe(_text),
          "test_bits": _maybe(_number), "engine": _text, "engine_seconds": _seconds(0),
          "traceback": _each(_text)},
         _anything,

@@ -14,9 +14,10 @@ from harness.measure import environment
 from harness.names.call import Call
 from harness.registry import Registry
 from harness.runs import checkpoint
+from harness.runs.crew import WorkerError, begun
 from harness.runs.run import DivergenceError, Run
 from harness.runs.scalars import Scalars
-from harness.spec import CALLS, Conditions, RunSpec
+from harness.spec import Conditions, RunSpec
 from harness.store import BusyError, Record, RecordingError, Row, Store, Writer
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def recording(
             for sink in sinks:
                 sink(kind, row)
 
-        run = Run(spec, registry, conditions.engine, stack)
+        run = begun(spec, registry, conditions, stack)
         opened.callback(run.close)
         path = store.checkpoint(spec)
         resumed = None if conditions.again else _resumable(spec, there, store)
@@ -97,7 +98,8 @@ def recording(
             store.say(f"{spec.label} {'resumes from its checkpoint' if resumed else 'starts over'}")
         end = yield from _follow(run, append, store, progress, registry)
         append("end", end)
-        path.unlink(missing_ok=True)
+        if not run.lost:
+            path.unlink(missing_ok=True)
         return str(end["status"])
 
 
@@ -169,6 +171,9 @@ def _follow(
         return {"status": "diverged", "error": str(error), **run.engines(), **run.costs.peaks}
     except RecordingError:
         raise
+    except WorkerError as error:
+        said = {"traceback": error.said} if error.said else {}
+        return {"status": "failed", "error": str(error), **said, **run.engines(), **run.costs.peaks}
     except (Exception, SystemExit) as error:  # SystemExit: a trainer's, not ours
         return {
             "status": "failed",
@@ -190,7 +195,7 @@ def _where(error: BaseException, spec: RunSpec, registry: Registry) -> str:
     if not ours:
         return ""
     line = f"{Path(ours[-1].filename).name}, line {ours[-1].lineno}"
-    entries = (registry.entry(kind, Call.parse(getattr(spec, kind)).name) for kind in CALLS)
+    entries = (registry.entry(kind, Call.parse(call).name) for kind, call in spec.calls.items())
     used = dict.fromkeys(each.path.name for each in entries if each.path in registry.outside)
     return f" ({line})" if own or not used else f" ({', '.join(used)}; noticed in {line})"
 
@@ -217,5 +222,5 @@ def asked(spec: RunSpec, registry: Registry) -> Row:
     return {
         "id": spec.id,
         "spec": spec.to_dict(),
-        "options": {kind: registry.options(kind, getattr(spec, kind)) for kind in CALLS},
+        "options": {kind: registry.options(kind, call) for kind, call in spec.calls.items()},
     }

@@ -59,7 +59,10 @@ class Run:
     numbers has a third.
 
     bits: the loss of the episode learnt last, in the task's unit
+    lost: whether a process of it has died, so that it can go on from its checkpoint
     """
+
+    lost = False
 
     def __init__(
         self, spec: RunSpec, registry: Registry, engine: str = "eager", stack: Stack | None = None
