@@ -54,10 +54,15 @@ class Chain(Figure):
         handles, labels = left.get_legend_handles_labels()
         drawing.legend(
             handles, labels, loc="outside lower center", ncols=3, frameon=False,
-            title=f"{_shared.task(group[0])}, {_shared.seeds(group)}; bars: 95 % intervals",
+            title=f"{_shared.task(group[0])}; medians of {_seeds(group)} and their 95 % intervals",
             title_fontsize="small",
         )  # fmt: skip
         return drawing
+
+
+def _seeds(group: Sequence[Record]) -> str:
+    count = len({record.spec.seed for record in group})
+    return "1 seed" if count == 1 else f"{count} seeds"
 
 
 def _in_a_chain(record: Record) -> bool:
