@@ -3,7 +3,8 @@
 Blocks, synthesisers and equations (1) and (2) are those of `dni_depth`. There a block can move
 before the ones above it have run, but runs after the ones below it. Here:
 
-`rate=p`: at each update a block moves with probability p; who does not move teaches nobody.
+`rate=p`: at each update a block moves with probability p, and one at least; who does not move
+teaches nobody.
 
 `order="random"`: blocks run in an order drawn for each update, each on what the block below left
 when it ran last: for a block that comes before the one below it, the output for the minibatch
@@ -93,9 +94,10 @@ class DniUnlocked(DepthTrainer):
         state, last = self.entering(episode), len(self.blocks) - 1
         x = self.model.encoded(episode.x)
         waiting = {0: Message(x, episode), **self.left_over(episode)}
+        moving = self.moving()
         for i in self.turns(waiting):
             h, minibatch = waiting[i]
-            h_in, moves = self.entrance(i, h), self.moves()
+            h_in, moves = self.entrance(i, h), i in moving
             with torch.set_grad_enabled(moves):
                 h = self.through(self.blocks[i], h_in, state)
                 if i == last:
@@ -126,9 +128,14 @@ class DniUnlocked(DepthTrainer):
         turns: list[int] = torch.randperm(count, generator=self.rng).tolist()
         return turns
 
-    def moves(self) -> bool:
-        """Whether a block moves; drawn for each."""
-        return self.rate == 1 or torch.rand((), generator=self.rng).item() < self.rate
+    def moving(self) -> set[int]:
+        """The blocks that move in this update; where none is drawn, the one that came nearest."""
+        if self.rate == 1:
+            return set(range(len(self.blocks)))
+        drawn = torch.rand(len(self.blocks), generator=self.rng)
+        return {i for i, value in enumerate(drawn.tolist()) if value < self.rate} or {
+            int(drawn.argmin())
+        }
 
     def sent(self, i: int, h: Tensor, x: Tensor) -> Tensor:
         """What block i + 1 is run on: h_i, or I_i(x), which learns from it."""
