@@ -213,6 +213,16 @@ def test_a_model_that_does_not_suit_the_task_is_one_line(
     assert line == f"sgbench: model {model} does not suit task {task}: {said}"
 
 
+def test_a_run_whose_options_are_numbers_in_brackets_is_found_again(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["run", "images", "dni_depth(cuts=(0, 2))", "--model", "mlp(hidden=8)",
+             "--timesteps", "4", "--results", str(tmp_path)]  # fmt: skip
+    assert call(*asked) == 0
+    assert call(*asked) == 0
+    assert "1 run: 0 new, 1 already recorded" in capfd.readouterr().out
+
+
 def idx(array: np.ndarray) -> bytes:
     """An idx file of bytes: two zeros, the kind, the axes, their lengths, the values."""
     lengths = np.array(array.shape, ">u4").tobytes()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from contextlib import closing
@@ -135,6 +136,11 @@ class Suiting:
             return self.registry.make("model", model, made.d_in, made.d_out), made
 
 
+def _as_recorded(option: object) -> object:
+    """An option as a record gives it back: a tuple comes back as a list."""
+    return json.loads(json.dumps(option))
+
+
 def _recorded(spec: RunSpec, store: Store, registry: Registry) -> bool:
     """Whether the store holds the result.
 
@@ -158,7 +164,7 @@ def _differs(there: Record, registry: Registry) -> str:
     for kind, call in spec.calls.items():
         now = registry.options(kind, call)
         for name, value in there.header["options"].get(kind, {}).items():
-            if name in now and now[name] != value:
+            if name in now and _as_recorded(now[name]) != value:
                 return f"{name}={value!r}, which is now {now[name]!r}"
     for name, value in registry.make("task", spec.task).provenance().items():
         if there.header.get(name) != value:
