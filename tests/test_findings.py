@@ -11,12 +11,14 @@ from typing import cast
 import pandas as pd
 import pytest
 
+from harness.analysis.layers import POINTS, is_call, layers
 from harness.analysis.pairs import name, of, pairs, span, tuned, units
 from harness.analysis.table import memory
 from harness.claim import Finding
 from harness.registry import Registry
 from harness.statistics import ratio
 from harness.store import Record
+from harness.suites import depth
 from tests.printed import RESULTS, printed, records
 from tests.test_docs import PAGES
 
@@ -153,6 +155,51 @@ def clipped() -> str:
     return once
 
 
+def error(trainer: str, hidden: int = 6, lr: float | None = None, digits: int = 1) -> str:
+    """Median test error on digits, in %."""
+    chosen = is_call(trainer, depth.rate(trainer) if lr is None else lr)
+    runs = [r for r in records("depth") if chosen(r) and layers(r) == hidden]
+    return f"{median(POINTS * (1 - r.end['test_accuracy']) for r in runs):.{digits}f}"
+
+
+def errors(trainer: str) -> list[str]:
+    """By the number of layers."""
+    return [error(trainer, hidden) for hidden in depth.LAYERS]
+
+
+def points(claim: str, says: str, where: str = "6 layers") -> str:
+    return f"{abs(found(claim, says, where).paired.effect.centre):.2f}"
+
+
+def over_dni(count: int) -> str:
+    return points("labels", "cDNI is more accurate than DNI", f"{count} layers")
+
+
+def less_than_one(count: int) -> str:
+    return points("chain_noise", f"at rate 0.0001 {count} synthesisers (DNI)")
+
+
+def fall(kind: str) -> str:
+    return points("chain_noise", f"{kind} points worse at the first cut", "cut after each")
+
+
+def first_cosine(trainer: str) -> str:
+    """Of the first cut with the true gradient, over the second half of training."""
+    chosen = is_call(trainer, depth.rate(trainer))
+    cosines = [
+        p["cut_cosine"][0]
+        for r in records("depth")
+        if chosen(r) and layers(r) == 6
+        for p in r.probes
+        if p["timesteps"] >= r.spec.timesteps / 2
+    ]
+    return f"{median(cosines):.3f}"
+
+
+DNI = f"dni_depth({depth.BLIND})"
+SILENT = f"dni_depth({depth.BLIND}, lr=0.0)"
+CUT = "dni_unlocked(cuts=(0, 3, 5), {})"
+
 FACTS: dict[tuple[str, str], list[Callable[[], str]]] = {
     ("README.md", "What was found"): [
         lambda: f"{listed(by_T('equal T', (2, 3, 4)))} times the T_task of truncation",
@@ -164,6 +211,10 @@ FACTS: dict[tuple[str, str], list[Callable[[], str]]] = {
         lambda: f"recomputation {rival('data', 'recomputed(T=3)')} times",
         lambda: f"`recomputed(T=2)` solves {rival('memory', 'recomputed(T=2)')} times its T_task",
         lambda: f"`behind` is {rival('seconds', 'behind(T=3)')} times as good, undecided",
+        lambda: (
+            f"DNI ends at {error(DNI)} % error; if it reads the label, too (cDNI), at "
+            f"{error('dni_depth')} %; backpropagation at {error('bptt')} %"
+        ),
         lambda: f"a longer window scores {headroom(2, 3)} and {headroom(3, 3)} bits less",
         lambda: f"`dni` {fewer_bits(2, 3)} and {fewer_bits(3, 3)} less, undecided",
         lambda: f"`dni` scores {more_bits(5, 3)} and {more_bits(8, 3)} bits more than `tbptt`",
@@ -193,8 +244,44 @@ FACTS: dict[tuple[str, str], list[Callable[[], str]]] = {
         lambda: f"in {memory_over_dni('behind(T=3)')} times its memory",
         lambda: f"{runs_an_hour('--jobs 2 --engine compiled')} times as many runs an hour as one",
         lambda: f"takes {faster('timesteps than full BPTT')} times its timesteps",
-        lambda: f"solves {effect('bootstrapping', 'longer')} times its T_task, undecided",
-        lambda: f"`sg` takes {flops_over_dni('sg')} times the FLOPs of `dni`",
+        lambda: (
+            f"the error on digits is {error('dni_depth')} %, by backpropagation "
+            f"{error('bptt')} %; without the label {error(DNI)} %"
+        ),
+    ],
+    ("docs/depth.md", "What was found"): [
+        lambda: (
+            f"the error is {error('dni_depth')} % beside {error('bptt')} %; the difference of "
+            f"{points('labels', 'cDNI is more accurate than backpropagation')} points is undecided"
+        ),
+        lambda: f"DNI ends at {listed(errors(DNI))} %",
+        lambda: f"cDNI is {listed(over_dni(n) for n in depth.LAYERS)} points more accurate",
+        lambda: (
+            f"six synthesisers are {listed(less_than_one(n) for n in (2, 3, 5, 6))} points less"
+        ),
+        lambda: (
+            f"falls by {fall('at rate 0.0001 DNI')} for DNI and by "
+            f"{fall('at rate 0.001 cDNI')} for cDNI, to {first_cosine(DNI)} and "
+            f"{first_cosine('dni_depth')}. So a cosine of {first_cosine('dni_depth')} is enough"
+        ),
+        lambda: f"six DNIs end at {error(DNI, lr=depth.FAST)} %, at 1e-4 at {error(DNI)} %",
+        lambda: f"leave {error(SILENT)} % at 1e-4 and {error(SILENT, lr=depth.FAST)} % at 1e-3",
+        lambda: (
+            f"make DNI {points('chain_warm_up', 'at rate 0.0001 200')} points more accurate at "
+            f"its rate, and {points('chain_warm_up', 'at rate 0.001 200')} at"
+        ),
+        lambda: (
+            f"is {points('chain_warm_up', 'at rate 0.0001 after')} and "
+            f"{points('chain_warm_up', 'at rate 0.001 after')} points, undecided"
+        ),
+        lambda: (
+            f"{points('synthetic_inputs', 'in random order cDNI is less')} and "
+            f"{points('synthetic_inputs', 'half of the times cDNI is less')} points less, undecided"
+        ),
+        lambda: (
+            f"On them the error is {error(CUT.format('inputs=True'))} %, where layers that stay "
+            f"as drawn leave {error('dni_depth(cuts=(0, 3, 5), lr=0.0)')} %"
+        ),
     ],
     ("docs/verdicts.md", "What it comes to"): [
         lambda: f"solves {listed(by_T('equal T', (2, 3, 4, 5)))} times the T_task of truncation",
@@ -255,7 +342,7 @@ FACTS: dict[tuple[str, str], list[Callable[[], str]]] = {
 
 FREE = re.compile(
     r"`[^`]*`|T = \d(?:, \d)*(?: to \d)?(?: and \d)?|T is \d|T_task 3\b|LSTM 64"
-    r"|windows of \d+|batch \d+|T \+ 1"
+    r"|windows of \d+|batch \d+|T \+ 1|\d(?:, \d)* and \d layers|1e-\d|200 updates"
 )
 """Digits that are no finding: options, windows, and the size of the model."""
 
