@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
 from harness.__main__ import main
-from tests.forked import begun
-from tests.test_survival import ended, hold_equal
+from tests.test_survival import hold_equal
 
 ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'sgbench[ray]'")
 
@@ -32,23 +33,26 @@ def test_a_node_that_dies_takes_no_run_with_it(tmp_path: Path) -> None:
     cluster, suite = Cluster(initialize_head=True, head_node_args=head), None
     try:
         other = cluster.add_node(num_cpus=1, **store)
+        with (tmp_path / "said.txt").open("wb") as said:
+            suite = subprocess.Popen(
+                [sys.executable, "-m", "harness", *COMMAND, "--results", str(tmp_path / "ray"),
+                 "--executor", "ray", "--address", cluster.address],
+                stdout=said, stderr=said,
+            )  # fmt: skip
         first = tmp_path / "said.txt"
-        first.touch()
-        suite = begun(*COMMAND, "--results", str(tmp_path / "ray"), "--executor", "ray",
-                      "--address", cluster.address, said=first)  # fmt: skip
         until = time.monotonic() + 240
-        while ": complete" not in first.read_text() and suite.exitcode is None:
+        while ": complete" not in first.read_text() and suite.poll() is None:
             assert time.monotonic() < until, first.read_text()
             time.sleep(0.1)  # both nodes are at work, and more is to come
-        assert suite.exitcode is None, first.read_text()
+        assert suite.poll() is None, first.read_text()
         cluster.remove_node(other, allow_graceful=False)
-        assert ended(suite) == 0, first.read_text()
+        assert suite.wait(240) == 0, first.read_text()
     finally:
         if suite:
             suite.kill()
-            suite.join()
+            suite.wait()
         cluster.shutdown()
-    with pytest.raises(SystemExit) as stop:
+    with pytest.raises(SystemExit) as ended:
         main([*COMMAND, "--results", str(tmp_path / "local")])
-    assert stop.value.code == 0
+    assert ended.value.code == 0
     hold_equal(tmp_path / "local", tmp_path / "ray")
