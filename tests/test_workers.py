@@ -46,7 +46,7 @@ GLOO = {"GLOO_SOCKET_IFNAME": "lo"}
 
 @dataclass(frozen=True)
 class Case:
-    """Updates on given minibatches; slow: seconds that the top process loses in each."""
+    """Updates on given minibatches; slow: seconds that one process loses in each, the top one."""
 
     trainer: str
     mode: str = ""
@@ -55,6 +55,7 @@ class Case:
     clip: float = 0.0
     updates: int = 4
     slow: float = 0.0
+    who: int = RANKS - 1
 
 
 @dataclass
@@ -127,7 +128,7 @@ def shared(case: Case, rank: int) -> Learnt:
     dist.barrier()
     worker.begin(case.updates)
     for seed in range(case.updates):
-        if case.slow and rank == RANKS - 1:
+        if case.slow and rank == case.who:
             time.sleep(case.slow)
         nats = worker.learn(images(seed))
         found.losses += [] if nats is None else [float(nats)]
@@ -292,6 +293,17 @@ def test_a_late_gradient_is_taught_for_the_state_that_it_belongs_to(group: Group
     parts, whole = group.learn(case), alone(case)
     assert max(parts[1].ages) == 2
     own = {name: v for name, v in parts[1].trainer.items() if name.startswith("synthesisers.1")}
+    assert own
+    for name, value in own.items():
+        torch.testing.assert_close(value, whole.trainer[name], msg=name, **EXACT)
+
+
+def test_a_late_output_is_taught_for_the_input_that_it_belongs_to(group: Group) -> None:
+    """The same of what stands in for the lowest block, which is slow."""
+    case = Case(UNLOCKED.format(", lr=0.01"), "decoupled(processes=3, queue=2)",
+                lr=0.0, updates=8, slow=0.01, who=0)  # fmt: skip
+    parts, whole = group.learn(case), alone(case)
+    own = {name: v for name, v in parts[1].trainer.items() if name.startswith("predictors.0")}
     assert own
     for name, value in own.items():
         torch.testing.assert_close(value, whole.trainer[name], msg=name, **EXACT)
