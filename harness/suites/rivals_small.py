@@ -1,7 +1,7 @@
 """The methods whose traces fit a small network only, beside the others on such a network.
 
-An RNN of 16 units, batches of 16, copy tasks of 2 bits, six seeds; every method at one rate, so that
-it is a table and no verdict: `rivals` has the methods that fit a larger network, each tuned.
+An RNN of 16 units, batches of 16, copy tasks of 2 bits, six seeds; every method at one rate, so
+that it is a table and no verdict: `rivals` has what fits a larger network, each method tuned.
 """
 
 from __future__ import annotations
