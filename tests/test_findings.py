@@ -162,6 +162,15 @@ def error(trainer: str, hidden: int = 6, lr: float | None = None, digits: int = 
     return f"{median(POINTS * (1 - r.end['test_accuracy']) for r in runs):.{digits}f}"
 
 
+def on_mnist(hidden: int) -> str:
+    """Median test error in %, by method."""
+    runs = [r for r in records("depth_mnist") if layers(r) == hidden]
+    return listed(
+        f"{median(POINTS * (1 - r.end['test_accuracy']) for r in runs if is_call(call)(r)):.1f}"
+        for call in ("bptt", DNI, "dni_depth")
+    )
+
+
 def errors(trainer: str) -> list[str]:
     """By the number of layers."""
     return [error(trainer, hidden) for hidden in depth.LAYERS]
