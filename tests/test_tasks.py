@@ -285,14 +285,11 @@ def test_a_named_corpus_is_read_from_a_folder_and_its_checksum_is_held(
         _corpus.load("ptb")
 
 
-def test_a_stretch_in_which_nothing_is_asked_solves_no_level(
-    registry: Registry, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_stretch_in_which_nothing_is_asked_solves_no_level(registry: Registry) -> None:
     """With few rows a stretch can be silent: its loss is zero, and that is no success."""
     from harness.runs.run import Run
     from harness.spec import RunSpec
 
-    monkeypatch.setattr("harness.runs.run.EVALUATIONS", 1)  # at this batch most of the time
     spec = RunSpec(
         task="plain_copy(average=1, start=40)", trainer="tbptt(T=2)", model="lstm(hidden=2)",
         batch=1, timesteps=400,
