@@ -61,6 +61,7 @@ BLOCKS = {
     "gap verdict": _gap_verdict,
     "ablation": lambda: comparison(records("ablation")),
     "rivals": lambda: comparison(records("rivals")),
+    "rivals_small": lambda: comparison(records("rivals_small")),
     "verdict": _verdict,
     "updates": _updates,
     "commands": lambda: commands.said(pd.read_csv(RESULTS / "speed" / "commands.csv")),

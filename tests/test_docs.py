@@ -185,6 +185,7 @@ def test_every_column_is_defined() -> None:
         ("docs/verdicts.md", "verdict"),
         ("docs/methods.md", "ablation"),
         ("docs/methods.md", "rivals"),
+        ("docs/methods.md", "rivals_small"),
         ("docs/speed.md", "updates"),
         ("docs/speed.md", "commands"),
     ],

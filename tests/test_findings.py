@@ -304,8 +304,8 @@ FACTS: dict[tuple[str, str], list[Callable[[], str]]] = {
         lambda: (
             f"M that reads the next input {steady(reads='input')} times, replay "
             f"{steady(replay=8)}, a γ that grows as M's error falls "
-            f"{steady(discount='adaptive')}, a target network {steady(average=0.9)}, Polyak averaging "
-            f"{steady(average=0.9, averaged='consumed')}; all undecided"
+            f"{steady(discount='adaptive')}, a target network {steady(average=0.9)}, Polyak "
+            f"averaging {steady(average=0.9, averaged='consumed')}; all undecided"
         ),
     ],
     ("docs/depth.md", "What was found"): [
@@ -401,7 +401,7 @@ FACTS: dict[tuple[str, str], list[Callable[[], str]]] = {
 
 FREE = re.compile(
     r"`[^`]*`|T = \d(?:, \d)*(?: to \d)?(?: and \d)?|T is \d|T_task 3\b|LSTM 64"
-    r"|λ = 0.8|windows of \d+|batch \d+|T \+ 1|\d(?:, \d)* and \d layers|1e-\d|200 updates"
+    r"|λ = 0.8|bfloat16|windows of \d+|batch \d+|T \+ 1|\d(?:, \d)* and \d layers|1e-\d|200 updates"
 )
 """Digits that are no finding: options, windows, and the size of the model."""
 
