@@ -163,9 +163,7 @@ def test_costs_to_an_accuracy_are_compared_by_the_multiple(registry: Registry) -
         *dear(sparse, 16, 4, 25), *dear("bptt", 4, 5, 10), *dear(sparse, 4, 11, 10),
     ]  # fmt: skip
     found = said("dear_backward", records, registry)
-    says = (
-        "with the whole chain at each 4-th update cDNI takes fewer {} to 95% than backpropagation"
-    )
+    says = "with the whole chain at each 4th update cDNI takes fewer {} to 95% than backpropagation"
     by = {m: found[f"{says.format('FLOPs')}: backward {m} × forward"] for m in (1, 4, 16)}
     assert [verdict for verdict, _ in by.values()] == ["contradicted", "contradicted", "supported"]
     assert [effect[:4] for _, effect in by.values()] == ["2.00", "2.00", "0.50"]

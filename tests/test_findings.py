@@ -20,6 +20,7 @@ from harness.registry import Registry
 from harness.statistics import ratio
 from harness.store import Record
 from harness.suites import depth
+from harness.suites.backward_cost import MULTIPLES
 from tests.printed import RESULTS, printed, records
 from tests.test_docs import PAGES
 
@@ -231,6 +232,29 @@ def over_dni_in(trainer: str, what: str) -> str:
 
 SMALL = "behind(T=3, dtype='bfloat16', share=0.25)"
 BFLOAT = "behind(T=3, dtype='bfloat16')"
+
+
+def update(arrangement: str, *, words: bool = True) -> str:
+    """Time and FLOPs of an update, over those of backpropagation."""
+    time, flops = (
+        next(
+            f"{f.paired.effect.centre:.2f}"
+            for f in findings("iteration")
+            if f"takes {less} with" in f.says and f.says.endswith(arrangement)
+        )
+        for less in ("less time", "fewer FLOPs")
+    )
+    return f"{time} times the time and {flops} times the FLOPs" if words else f"{time} and {flops}"
+
+
+def dear(chain: str) -> list[str]:
+    """FLOPs to an accuracy over those of backpropagation, by the multiple."""
+    return [
+        effect("dear_backward", f"at {chain} cDNI takes fewer FLOPs", f"backward {m} × forward")
+        for m in MULTIPLES
+    ]
+
+
 DNI = f"dni_depth({depth.BLIND})"
 SILENT = f"dni_depth({depth.BLIND}, lr=0.0)"
 CUT = "dni_unlocked(cuts=(0, 3, 5), {})"
@@ -242,6 +266,7 @@ FACTS: dict[tuple[str, str], list[Callable[[], str]]] = {
         lambda: f"`dni` reaches {effect('dependency', 'each at the best T')} of their T_task",
         lambda: f"takes {effect('speed', 'takes less time than one of tbptt')} times the time",
         lambda: f"{effect('speed', 'takes fewer FLOPs than one of tbptt')} times the FLOPs",
+        lambda: f"{update('every layer', words=False)} times those of backpropagation",
         lambda: f"`behind` solves {rival('data', 'behind(T=3)')} times the T_task of `dni`",
         lambda: f"recomputation {rival('data', 'recomputed(T=3)')} times",
         lambda: f"`recomputed(T=2)` solves {rival('memory', 'recomputed(T=2)')} times its T_task",
@@ -338,6 +363,21 @@ FACTS: dict[tuple[str, str], list[Callable[[], str]]] = {
             f"{points('synthetic_inputs', 'half of the times cDNI is less')} points less, undecided"
         ),
         lambda: (
+            f"end at {on_mnist(3)} % with 3 layers and at {on_mnist(6)} % with 6. cDNI is "
+            f"{points('labels_mnist', 'than backpropagation', '3 layers')} and "
+            f"{points('labels_mnist', 'than backpropagation')} points less accurate"
+        ),
+        lambda: (
+            f"it takes {update('every layer')} of backpropagation's; with one in the middle "
+            f"{update('in the middle', words=False)} times"
+        ),
+        lambda: (
+            f"{update('fourth update', words=False)} times, and what it loses in accuracy, "
+            f"{points('iteration', 'fourth update it is less')} points, is undecided"
+        ),
+        lambda: f"takes {listed(dear('every update'))} times the FLOPs of backpropagation",
+        lambda: f"at each fourth update {listed(dear('each 4th update'))} times",
+        lambda: (
             f"On them the error is {error(CUT.format('inputs=True'))} %, where layers that stay "
             f"as drawn leave {error('dni_depth(cuts=(0, 3, 5), lr=0.0)')} %"
         ),
@@ -401,7 +441,8 @@ FACTS: dict[tuple[str, str], list[Callable[[], str]]] = {
 
 FREE = re.compile(
     r"`[^`]*`|T = \d(?:, \d)*(?: to \d)?(?: and \d)?|T is \d|T_task 3\b|LSTM 64"
-    r"|λ = 0.8|bfloat16|windows of \d+|batch \d+|T \+ 1|\d(?:, \d)* and \d layers|1e-\d|200 updates"
+    r"|λ = 0.8|bfloat16|windows of \d+|batch \d+|T \+ 1|\d(?:, \d)* and \d layers|1e-\d"
+    r"|[235]00 updates|95 %|takes 1, 4 or 16 times|layers of 1,024 units; its 500,000 updates"
 )
 """Digits that are no finding: options, windows, and the size of the model."""
 

@@ -67,4 +67,4 @@ def to_goal(record: Record, column: str) -> float:
 
 def nth(every: int) -> str:
     """Which updates run the whole chain, in words."""
-    return "every update" if every == 1 else f"each {every}-th update"
+    return "every update" if every == 1 else f"each {every}th update"
