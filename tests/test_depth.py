@@ -442,3 +442,53 @@ def test_the_backward_pass_of_an_equilibrium_costs_an_iteration_as_the_forward_p
 
     each = 2 * B * 6 * 6
     assert flops(5, 2) - flops(2, 2) == flops(2, 5) - flops(2, 2) == 3 * each
+
+
+def test_after_a_warm_up_the_first_update_runs_the_chain() -> None:
+    trainer = made(DniDepth, warmup=3, every=4)
+    phases = []
+    for _ in range(9):
+        phases.append(trainer.phase)
+        trainer.seen += 1
+    assert phases == ["warm-up"] * 3 + ["", *["below"] * 3] + ["", "below"]
+
+
+def test_where_no_block_is_drawn_the_one_that_came_nearest_moves() -> None:
+    trainer = made(DniUnlocked, rate=1e-9)
+    drawn = torch.rand(5, generator=torch.Generator().manual_seed(5))
+    assert trainer.moving() == {int(drawn.argmin())}
+
+
+def test_predictors_of_inputs_are_trained_and_learn_in_the_warm_up_too() -> None:
+    trainer, episode = made(DniUnlocked, cuts=(1,), inputs=True, warmup=1), images()
+    own = {id(parameter) for parameter in trainer.own_parameters()}
+    assert {id(parameter) for parameter in trainer.predictors.parameters()} <= own
+    gradients(trainer, episode)
+    stages, nothing = trainer.model.stages(), torch.zeros(B, 0)
+    h = stages[1](stages[0](episode.x, nothing)[0], nothing)[0].detach()
+    first, _, last = trainer.predictors[0]
+    predicted = last(first(episode.x).relu())
+    error = (predicted - h).square().sum() / B
+    expected = torch.autograd.grad(error, list(trainer.predictors.parameters()))
+    assert same(of(trainer.predictors), list(expected), rtol=1e-12)
+
+
+def test_a_layer_is_normalised_before_its_units() -> None:
+    torch.manual_seed(0)
+    network, x = Mlp(16, CLASSES, layers=1, hidden=6, norm="layer").double(), images().x
+    first, readout = (cast(Any, stage).body for stage in network.stages())
+    by_hand = readout(F.layer_norm(first[0](x), (6,)).relu())
+    assert torch.allclose(network(x, network.initial_state(B))[0], by_hand)
+
+
+def test_an_equilibrium_starts_with_a_of_half_the_usual_size_and_solves_as_often_as_asked() -> None:
+    torch.manual_seed(3)
+    layer = Equilibrium(6, forward=1, backward=0).double()
+    torch.manual_seed(3)
+    nn.Linear(6, 6)
+    assert torch.equal(layer.A.weight, nn.Linear(6, 6, bias=False).weight.double() / 2)
+    given = images(pixels=6).x.requires_grad_()
+    z = layer(given)
+    assert torch.allclose(z, layer.driven(given).tanh()), "one iteration, from 0"
+    ours = torch.autograd.grad(z.sum(), layer.driven.bias)[0]
+    assert torch.allclose(ours, (1 - z * z).sum((0, 1))), "none of (2)"

@@ -39,7 +39,7 @@ def run(
     # a sharp turn half way: only the second half counts
     record.probes = [
         {"timesteps": at, "cuts": list(range(len(cosines))), "cut_cosine": list(turned)}
-        for at, turned in ((20, cosines[::-1]), (60, cosines), (90, cosines))
+        for at, turned in ((40, cosines[::-1]), (60, cosines), (90, cosines))
         if cosines
     ]
     return record
@@ -128,7 +128,7 @@ def test_an_update_is_compared_in_time_in_flops_and_in_accuracy(registry: Regist
     records = [
         *many("bptt", 0.98), *many("dni_depth", 0.98, pace=2.0, flops=15),
         *many("dni_depth(cuts=(2,), every=4)", 0.90, pace=0.5, flops=5),
-        *many("dni_depth", 0.9, hidden=3, pace=0.1),
+        *many("dni_depth", 0.9, hidden=3, pace=0.1), *many("bptt", 0.9, hidden=3, pace=0.1),
     ]  # fmt: skip
     found = said("iteration", records, registry)
     assert len(found) == 6
