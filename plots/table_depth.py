@@ -60,8 +60,9 @@ class TableDepth(Figure):
         axes.plot([-NAMES, columns], [len(depths)] * 2, color="0.3", linewidth=1)
         axes.text(
             -NAMES + 0.1, len(depths) + 0.3,
-            "bold: measured, median over seeds; under it the 95 % interval"
-            + (".   grey: as published (single runs)" if _on_mnist(groups) else ""),
+            "bold: measured, linear synthesisers, median over seeds; under it the 95 % interval"
+            + ("\ngrey: as published, recalled: single runs, M of two layers of 1,024"
+               if _on_mnist(groups) else ""),
             va="center", fontsize=9,
         )  # fmt: skip
         return drawing
