@@ -61,7 +61,7 @@ class TableDepth(Figure):
         axes.text(
             -NAMES + 0.1, len(depths) + 0.3,
             "bold: measured, linear synthesisers, median over seeds; under it the 95 % interval"
-            + ("\ngrey: as published, recalled: single runs, M of two layers of 1,024"
+            + ("\ngrey: as published, recalled: single runs; DNI with M of two layers of 1,024"
                if _on_mnist(groups) else ""),
             va="center", fontsize=9,
         )  # fmt: skip

@@ -347,7 +347,8 @@ FACTS: dict[tuple[str, str], list[Callable[[], str]]] = {
     ],
     ("docs/depth.md", "What was found"): [
         lambda: (
-            f"after 600 updates is {error('dni_depth')} % beside {error('bptt')} %; the difference of "
+            f"after 600 updates is {error('dni_depth')} % beside {error('bptt')} %; the difference "
+            "of "
             f"{points('labels', 'cDNI is more accurate than backpropagation')} points is undecided"
         ),
         lambda: (
@@ -458,7 +459,8 @@ FACTS: dict[tuple[str, str], list[Callable[[], str]]] = {
 FREE = re.compile(
     r"`[^`]*`|T = \d(?:, \d)*(?: to \d)?(?: and \d)?|T is \d|T_task 3\b|LSTM 64"
     r"|λ = 0.8|bfloat16|windows of \d+|batch \d+|T \+ 1|\d(?:, \d)* and \d layers|1e-\d"
-    r"|[235]00 updates|layers 0, 3 and 5|95 %|takes 1, 4 or 16 times|layers of 1,024 units; its 500,000 updates"
+    r"|[235]00 updates|layers 0, 3 and 5|95 %|takes 1, 4 or 16 times|layers of 1,024 units"
+    r"|its 500,000 updates"
 )
 """Digits that are no finding: options, windows, and the size of the model."""
 
