@@ -239,6 +239,43 @@ def over_dni_in(trainer: str, what: str) -> str:
     return f"{of_each[trainer] / of_each['dni(T=3)']:.1f}"
 
 
+def crews() -> dict[str, dict[int, Record]]:
+    """The runs on workers, by mode and method, then seed."""
+    found: dict[str, dict[int, Record]] = {}
+    for r in records("workers"):
+        mode = r.spec.workers.partition("(")[0]
+        one = "processes=1" in r.spec.workers
+        found.setdefault(f"{mode} {name(r)}{' alone' if one else ''}", {})[r.spec.seed] = r
+    return found
+
+
+def faster_than(ours: str, theirs: str) -> str:
+    """Examples a second, over those of another mode; mean over seeds."""
+    a, b = crews()[ours], crews()[theirs]
+    pairs_of = [(a[s].end["examples_per_second"], b[s].end["examples_per_second"]) for s in a]
+    return f"{ratio(pairs_of).effect.centre:.2f}"
+
+
+def waited(crew: str) -> str:
+    """The share of their time in which workers waited."""
+    shares = [fmean(r.end["wait_seconds"]) / r.curve[-1]["seconds"] for r in crews()[crew].values()]
+    return f"{median(shares):.2f}"
+
+
+def of_crew(crew: str, shown: str) -> str:
+    """A row of the table of workers."""
+    ends = [r.end for r in crews()[crew].values()]
+    middle = {key: median(e[key] for e in ends)
+              for key in ("bytes_per_example", "gradient_age_mean", "test_accuracy")}  # fmt: skip
+    age = middle["gradient_age_mean"]
+    return (
+        f"{shown} | {faster_than(crew, ONE)} | {middle['bytes_per_example']:,.0f} | {waited(crew)} "
+        f"| {f'{age:.2f}' if age else '0'} | {middle['test_accuracy']:.3f} |"
+    )
+
+
+ONE = "unconnected bptt alone"
+DECOUPLED = "decoupled dni_depth"
 SMALL = "behind(T=3, dtype='bfloat16', share=0.25)"
 BFLOAT = "behind(T=3, dtype='bfloat16')"
 
@@ -276,6 +313,10 @@ FACTS: dict[tuple[str, str], list[Callable[[], str]]] = {
         lambda: f"takes {effect('speed', 'takes less time than one of tbptt')} times the time",
         lambda: f"{effect('speed', 'takes fewer FLOPs than one of tbptt')} times the FLOPs",
         lambda: f"{update('every layer', words=False)} times those of backpropagation",
+        lambda: (
+            f"are {faster_than(DECOUPLED, ONE)} times as fast as one process, data parallelism "
+            f"{faster_than('ddp bptt', ONE)} times"
+        ),
         lambda: f"`behind` solves {rival('data', 'behind(T=3)')} times the T_task of `dni`",
         lambda: f"recomputation {rival('data', 'recomputed(T=3)')} times",
         lambda: f"`recomputed(T=2)` solves {rival('memory', 'recomputed(T=2)')} times its T_task",
@@ -323,6 +364,20 @@ FACTS: dict[tuple[str, str], list[Callable[[], str]]] = {
         lambda: (
             f"after each of six layers takes {update('every layer').split(' the time')[0]} the time"
         ),
+    ],
+    ("docs/workers.md", "What was found"): [
+        lambda: of_crew("unconnected bptt", "| `unconnected` | `bptt`"),
+        lambda: of_crew("ddp bptt", "| `ddp` | `bptt`"),
+        lambda: of_crew(DECOUPLED, "| `decoupled` | `dni_depth`"),
+        lambda: of_crew("decoupled dni_unlocked", "| `decoupled` | `dni_unlocked(inputs=True)`"),
+        lambda: of_crew("one_f_one_b bptt", "| `one_f_one_b` | `bptt`"),
+        lambda: of_crew("gpipe bptt", "| `gpipe` | `bptt`"),
+        lambda: f"make {faster_than(DECOUPLED, 'ddp bptt')} times the examples of DDP",
+        lambda: (
+            f"{waited(DECOUPLED)} of their time against {waited('one_f_one_b bptt')} and "
+            f"{waited('gpipe bptt')}"
+        ),
+        lambda: f"reaches {faster_than('ddp bptt', 'unconnected bptt')} of the speed",
     ],
     ("docs/methods.md", "What remedies reach"): [
         lambda: (
@@ -459,8 +514,8 @@ FACTS: dict[tuple[str, str], list[Callable[[], str]]] = {
 FREE = re.compile(
     r"`[^`]*`|T = \d(?:, \d)*(?: to \d)?(?: and \d)?|T is \d|T_task 3\b|LSTM 64"
     r"|λ = 0.8|bfloat16|windows of \d+|batch \d+|T \+ 1|\d(?:, \d)* and \d layers|1e-\d"
-    r"|[235]00 updates|layers 0, 3 and 5|95 %|takes 1, 4 or 16 times|layers of 1,024 units"
-    r"|its 500,000 updates"
+    r"|[235]00 updates|batches of 1,024|layers 0, 3 and 5|95 %|T than 5"
+    r"|takes 1, 4 or 16 times|layers of 1,024 units|its 500,000 updates"
 )
 """Digits that are no finding: options, windows, and the size of the model."""
 

@@ -11,7 +11,7 @@ from harness.spec import RunSpec
 from harness.suite import Suite
 from harness.suites.rivals import EPISODE_SYMBOLS
 
-WIDTHS, BATCHES = (16, 64, 256), (4, 32)
+WIDTHS, BATCHES = (16, 64), (4, 32)
 METHODS = (
     "bptt", "recomputed(T=3)", "dni(T=3)", "behind(T=3)",
     "behind(T=3, dtype='bfloat16', share=0.25)",
