@@ -181,7 +181,7 @@ def test_a_suite_with_a_claim_prints_its_verdict_and_verdict_prints_it_again(
     assert "not tested: no runs recorded; `sgbench suite claims` makes them, with" in every
     for wrong, said in (
         (folder, f"mean --results {tmp_path}?"),
-        (folder / "runs", "named claims"),
+        (folder / "runs", "holds no folder of records named backward_cost or claims"),
     ):
         assert call("verdict", "--results", str(wrong)) == 2
         _, err = capsys.readouterr()

@@ -23,7 +23,7 @@ from harness.executors.execute import check
 from harness.measure.cost import gauge
 from harness.measure.costs import DRAWS, Costs
 from harness.registry import Registry
-from harness.runs import record
+from harness.runs import crew, record
 from harness.runs.run import Run
 from harness.spec import RunSpec
 from harness.store import Store
@@ -227,7 +227,7 @@ def test_a_trainer_is_closed_once_whatever_happened(
                 raise RuntimeError("halfway")
             return super()._validate()
 
-    monkeypatch.setattr(record, "Run", Noted)
+    monkeypatch.setattr(crew, "Run", Noted)
     store = Store(tmp_path)
     store.create()
     status = record.record(spec_of("echoing(T=3)"), REGISTRY, store, lambda *_: None)
