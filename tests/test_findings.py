@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from functools import cache
+from functools import cache, partial
 from statistics import fmean, median
 from typing import cast
 
@@ -239,6 +239,31 @@ def over_dni_in(trainer: str, what: str) -> str:
     return f"{of_each[trainer] / of_each['dni(T=3)']:.1f}"
 
 
+def held(width: int, batch: int) -> dict[str, dict[int, int]]:
+    """Peak memory and trace of one episode, by method and length in timesteps."""
+    found: dict[str, dict[int, int]] = {}
+    for r in records("trace_sizes"):
+        if (r.spec.model, r.spec.batch) == (f"lstm(hidden={width})", batch):
+            length = 2 * Call.parse(r.spec.task).options["start"] + 1
+            found.setdefault(r.spec.trainer, {})[length] = memory(r)
+    return found
+
+
+def lengths(width: int, batch: int) -> str:
+    """A row of the table of lengths: the shortest from which a trace takes less."""
+    own, cells = held(width, batch), []
+    for other in ("bptt", "recomputed(T=3)"):
+        for trace in ("behind(T=3)", SMALL):
+            less = [at for at in sorted(own[other]) if own[trace][at] < own[other][at]]
+            cells.append(f"{less[0]:,}" if less else "never")
+    return f"| {width}, {batch} | {' | '.join(cells)} |"
+
+
+def small_over_dni(width: int, batch: int) -> str:
+    own = held(width, batch)
+    return f"{own[SMALL][9] / own['dni(T=3)'][9]:.1f}"
+
+
 def crews() -> dict[str, dict[int, Record]]:
     """The runs on workers, by mode and method, then seed."""
     found: dict[str, dict[int, Record]] = {}
@@ -378,6 +403,14 @@ FACTS: dict[tuple[str, str], list[Callable[[], str]]] = {
             f"{waited('gpipe bptt')}"
         ),
         lambda: f"reaches {faster_than('ddp bptt', 'unconnected bptt')} of the speed",
+    ],
+    ("docs/methods.md", "From which length on"): [
+        *(partial(lengths, width, batch) for width in (16, 64) for batch in (4, 32)),
+        lambda: (
+            f"takes {small_over_dni(64, 32)} times its memory at LSTM 64 and batch 32, "
+            f"{small_over_dni(16, 4)} times at LSTM 16 and batch 4"
+        ),
+        lambda: "9, 33, 129, 513 and 2,049 timesteps",
     ],
     ("docs/methods.md", "What remedies reach"): [
         lambda: (
