@@ -127,11 +127,8 @@ class DepthTrainer(Trainer):
         """M_i(h_i), (L, B, d_i), per sequence; its graph ends at h_i."""
         read = h.detach()
         if self.conditioned:
-            y = (
-                episode.y
-                if episode.y.is_floating_point()
-                else F.one_hot(episode.y, self.model.d_out)
-            )
+            y = episode.y
+            y = y if y.is_floating_point() else F.one_hot(y, self.model.d_out)
             read = torch.cat([read, y.to(read.dtype)], -1)
         said: Tensor = self.synthesisers[i](read)
         return said
@@ -173,9 +170,5 @@ def blocks(stages: int, cuts: Sequence[int] | None) -> list[range]:
 
 def per_sequence(h: Tensor) -> Tensor:
     """The gradient that has reached h (L, B, d), for each sequence instead of the batch's mean."""
-    return h.shape[1] * _gradient(h)
-
-
-def _gradient(leaf: Tensor) -> Tensor:
-    assert leaf.grad is not None
-    return leaf.grad
+    assert h.grad is not None
+    return h.shape[1] * h.grad

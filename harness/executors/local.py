@@ -54,14 +54,14 @@ class Local:
         conditions: Conditions,
         bars: Bars,
     ) -> dict[RunSpec, str]:
-        shared = [spec for spec in specs if spec.workers]
-        alone = [spec for spec in specs if not spec.workers]
+        here = [spec for spec in specs if spec.workers]  # has processes of its own, and is timed
+        elsewhere = [spec for spec in specs if not spec.workers]
         ended: dict[RunSpec, str] = {}
-        if len(alone) == 1 and conditions.limit is None:  # another process takes seconds
-            shared, alone = [*alone, *shared], []
-        if alone:
-            ended |= self._side_by_side(alone, store, registry, conditions, bars)
-        for spec in shared:  # one at a time: it has processes of its own, and is timed
+        if len(elsewhere) == 1 and conditions.limit is None:  # another process takes seconds
+            here, elsewhere = [*elsewhere, *here], []
+        if elsewhere:
+            ended |= self._side_by_side(elsewhere, store, registry, conditions, bars)
+        for spec in here:  # one at a time
             torch.set_num_threads(1)
             told = partial(bars.show, spec.id)
             while (status := one.run(spec, store, registry, conditions, told)) == "busy":

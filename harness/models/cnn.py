@@ -8,12 +8,12 @@ y = W h_layers + b. Activations (..., width) are images laid flat.
 from __future__ import annotations
 
 from math import isqrt
-from typing import cast
 
 from torch import Tensor, nn
 
 from harness.check import at_least, one_of
-from harness.model import Model, Stage, Stateless
+from harness.model import Stage, Stateless
+from harness.models._feed_forward import FeedForward
 from harness.task import Task
 
 POOLED = 2
@@ -39,7 +39,7 @@ class Convolution(nn.Module):
         return images.view(*x.shape[:-1], -1)
 
 
-class Cnn(Model):
+class Cnn(FeedForward):
     """Convolutions, each a stage, and a linear read-out, the last stage.
 
     layers: convolutions, of `channels` each
@@ -49,7 +49,6 @@ class Cnn(Model):
     def __init__(
         self, d_in: int, d_out: int, *, layers: int = 2, channels: int = 16, norm: str = "batch"
     ) -> None:
-        super().__init__(d_in, d_out)
         at_least(1, layers=layers, channels=channels)
         one_of(["none", "batch", "layer"], norm=norm)
         side = isqrt(d_in)
@@ -61,15 +60,11 @@ class Cnn(Model):
             side, below = side // 2 if pool else side, channels
             convolutions.append(Stateless(width, channels * side * side, body))
             width = channels * side * side
-        readout = Stateless(width, d_out, nn.Linear(width, d_out))
-        self.layers = nn.ModuleList([*convolutions, readout])
+        super().__init__(d_in, d_out, convolutions)
 
     @classmethod
     def suits(cls, task: Task) -> str:
-        if not task.static:
-            return "it carries nothing from one timestep to the next"
         square = isqrt(task.d_in) ** 2 == task.d_in
-        return "" if square else f"it reads square images; {task.d_in} inputs are none"
-
-    def stages(self) -> list[Stage]:
-        return cast(list[Stage], list(self.layers))
+        return super().suits(task) or (
+            "" if square else f"it reads square images; {task.d_in} inputs are none"
+        )

@@ -13,19 +13,17 @@ the forward pass as one likes. A starts at half of the usual size, so that both 
 
 from __future__ import annotations
 
-from itertools import pairwise
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from harness.check import at_least, one_of
-from harness.model import Model, Stage, Stateless
-from harness.models._norms import NORMS
-from harness.task import Task
+from harness.check import at_least
+from harness.model import Stateless
+from harness.models._feed_forward import FeedForward, connected
 
 
-class Implicit(Model):
+class Implicit(FeedForward):
     """Hidden layers, each a stage; the equilibrium, a stage; a linear read-out, the last.
 
     layers:   hidden layers below the equilibrium, of `hidden` ReLU units as in mlp
@@ -36,26 +34,11 @@ class Implicit(Model):
         self, d_in: int, d_out: int, *, layers: int = 2, hidden: int = 256, norm: str = "batch",
         forward: int = 4, backward: int = 16,
     ) -> None:  # fmt: skip
-        super().__init__(d_in, d_out)
-        at_least(1, layers=layers, hidden=hidden, forward=forward)
+        at_least(1, forward=forward)
         at_least(0, backward=backward)
-        one_of(NORMS, norm=norm)
-        hiddens = [
-            Stateless(
-                below, above, nn.Sequential(nn.Linear(below, above), NORMS[norm](above), nn.ReLU())
-            )
-            for below, above in pairwise([d_in, *[hidden] * layers])
-        ]
+        below = connected(d_in, layers=layers, hidden=hidden, norm=norm)
         equilibrium = Stateless(hidden, hidden, Equilibrium(hidden, forward, backward))
-        readout = Stateless(hidden, d_out, nn.Linear(hidden, d_out))
-        self.layers = nn.ModuleList([*hiddens, equilibrium, readout])
-
-    @classmethod
-    def suits(cls, task: Task) -> str:
-        return "" if task.static else "it carries nothing from one timestep to the next"
-
-    def stages(self) -> list[Stage]:
-        return cast(list[Stage], list(self.layers))
+        super().__init__(d_in, d_out, [*below, equilibrium])
 
 
 class Equilibrium(nn.Module):
