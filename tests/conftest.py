@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import io
 import multiprocessing
 import os
 import platform
 import random
 import shutil
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import pytest
 import torch
@@ -15,6 +16,8 @@ from torch import Tensor, nn
 from harness.episode import Episode
 from harness.model import Model
 from harness.registry import Registry
+from harness.runs.run import Run
+from harness.spec import RunSpec
 from harness.trainer import Trainer
 from tests.forked import PRELOADED
 
@@ -234,3 +237,23 @@ def unrolled(model: Model, episode: Episode, T: int, h: Tensor) -> tuple[list[Te
         outputs, h = model(window.x, h)
         losses.append(squared_error(outputs, window))
     return boundaries, torch.stack(losses).sum()
+
+
+def hold_resumed(spec: RunSpec, registry: Registry) -> None:
+    """A run stopped after three episodes goes on bit for bit."""
+
+    def told(rows: Iterable[tuple[str, dict[str, object]]]) -> list[dict[str, object]]:
+        return [{k: v for k, v in row.items() if k != "seconds"} for _, row in rows]
+
+    straight = Run(spec, registry, "eager")
+    rows, episodes = straight.train(), 0
+    while episodes < 3:
+        episodes += next(rows)[0] == "episode"
+    file = io.BytesIO()
+    torch.save(straight.state_dict(), file)
+    file.seek(0)
+    restored = Run(spec, registry, "eager")
+    restored.load_state_dict(torch.load(file, weights_only=True))
+    assert told(restored.train()) == told(rows)
+    for a, b in zip(straight.trainer.parameters(), restored.trainer.parameters(), strict=True):
+        assert torch.equal(a, b)

@@ -6,10 +6,9 @@ real-time recurrent learning on average over signs; `bp_lambda` is a regression 
 
 from __future__ import annotations
 
-import io
 import itertools
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
@@ -22,7 +21,6 @@ from harness.engines.traced import as_traced
 from harness.episode import Episode
 from harness.model import Model
 from harness.registry import Registry
-from harness.runs.run import Run
 from harness.spec import RunSpec
 from harness.synthesiser import squared_error as regressed
 from harness.trainer import Trainer
@@ -30,6 +28,7 @@ from harness.trainers import _signs, kf_rtrl, uoro
 from tests.conftest import (
     excite,
     flat_gradient,
+    hold_resumed,
     make_model,
     make_trainer,
     random_episode,
@@ -410,21 +409,7 @@ def test_a_stopped_run_goes_on_bit_for_bit(
     spec = RunSpec(task="plain_copy(bits=2)", trainer=text, model=model_name, batch=3,
                    timesteps=36, probe=20)  # fmt: skip
 
-    def told(rows: Iterable[tuple[str, dict[str, object]]]) -> list[dict[str, object]]:
-        return [{k: v for k, v in row.items() if k != "seconds"} for _, row in rows]
-
-    straight = Run(spec, registry, "eager")
-    rows, episodes = straight.train(), 0
-    while episodes < 3:
-        episodes += next(rows)[0] == "episode"
-    file = io.BytesIO()
-    torch.save(straight.state_dict(), file)
-    file.seek(0)
-    restored = Run(spec, registry, "eager")
-    restored.load_state_dict(torch.load(file, weights_only=True))
-    assert told(restored.train()) == told(rows)
-    for a, b in zip(straight.trainer.parameters(), restored.trainer.parameters(), strict=True):
-        assert torch.equal(a, b)
+    hold_resumed(spec, registry)
 
 
 @pytest.mark.parametrize(("text", "model_name"), ALL[1:3])

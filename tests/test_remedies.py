@@ -5,8 +5,6 @@ All in float64, but for what is stored in two bytes.
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -20,9 +18,9 @@ from harness.episode import Episode
 from harness.measure.cost import gauge
 from harness.model import Model
 from harness.registry import Registry
-from harness.runs.run import Run
 from harness.spec import RunSpec
 from tests.conftest import (
+    hold_resumed,
     make_model,
     make_trainer,
     random_episode,
@@ -580,18 +578,4 @@ def test_a_stopped_run_goes_on_bit_for_bit(
     spec = RunSpec(task="plain_copy(bits=2)", trainer=text, model="lstm(hidden=3)", batch=3,
                    timesteps=36)  # fmt: skip
 
-    def told(rows: Iterable[tuple[str, dict[str, object]]]) -> list[dict[str, object]]:
-        return [{k: v for k, v in row.items() if k != "seconds"} for _, row in rows]
-
-    straight = Run(spec, registry, "eager")
-    rows, episodes = straight.train(), 0
-    while episodes < 3:
-        episodes += next(rows)[0] == "episode"
-    file = io.BytesIO()
-    torch.save(straight.state_dict(), file)
-    file.seek(0)
-    restored = Run(spec, registry, "eager")
-    restored.load_state_dict(torch.load(file, weights_only=True))
-    assert told(restored.train()) == told(rows)
-    for a, b in zip(straight.trainer.parameters(), restored.trainer.parameters(), strict=True):
-        assert torch.equal(a, b)
+    hold_resumed(spec, registry)

@@ -1,8 +1,7 @@
 """Layers decoupled by synthetic gradients on MNIST: ten epochs, eight seeds that no tuning saw.
 
 Networks of three and of six layers, a synthesiser after each, at the rates of `depth`, falling
-along half a cosine. It needs
-the data: see `--data`. The figure `table_depth` draws these runs, too.
+along half a cosine. It needs the data: see `--data`. The figure `table_depth` draws it.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
 """Two processes on one run: what people use, and blocks that are decoupled. Digits, five seeds.
 
-The network is as large, and the minibatch, as it takes for DistributedDataParallel to reach 85 %
-of the speed-up of two processes that know nothing of each other. About ten minutes on two cores
-that do nothing else: a run uses both, and runs go one at a time, seed by seed, so that what else
-the machine does is shared by all.
+Network and minibatch are large enough for the exchange of gradients not to hide everything else.
+About ten minutes on two cores that do nothing else: a run uses both, and runs go one at a time,
+seed by seed, so that what else the machine does is shared by all.
 """
 
 from __future__ import annotations
