@@ -16,12 +16,10 @@ from harness.registry import Registry
 from harness.spec import RunSpec
 from harness.statistics import interval
 from harness.store import Record
-from harness.suites import depth
+from harness.suites import depth, quick
 from plots import _shared
 
-METHODS = (
-    ("bptt", "backpropagation"), (f"dni_depth({depth.BLIND})", "DNI"), ("dni_depth", "cDNI"),
-)  # fmt: skip
+METHODS = tuple(zip(depth.TRAINERS, ("backpropagation", "DNI", "cDNI"), strict=True))
 PUBLISHED = {
     3: (2.0, 1.9, 2.2), 4: (1.8, 2.2, 1.9), 5: (1.8, 3.4, 1.7), 6: (1.8, 4.3, 1.6),
 }  # fmt: skip
@@ -36,7 +34,7 @@ class TableDepth(Figure):
     """One block of columns a data set, one row a depth."""
 
     def runs(self, registry: Registry) -> list[RunSpec]:
-        return depth.table()
+        return quick.layers()
 
     def draw(self, records: Sequence[Record]) -> Drawing:
         listed = [r for r in records if r.status == "complete" and _shared.trained(r)]

@@ -26,6 +26,8 @@ WARMUP = 200
 BLIND = "conditioned=False"
 """A synthesiser that does not read the label, as the paper's DNI; the default reads it: cDNI."""
 
+TRAINERS = ("bptt", f"dni_depth({BLIND})", "dni_depth")
+"""The paper's feed-forward table: backpropagation, DNI, cDNI."""
 
 FAST, SLOW = 1e-3, 1e-4
 """Rates of the model's Adam: of backpropagation and cDNI, and of DNI."""
@@ -48,10 +50,7 @@ def run(trainer: str, seed: int, layers: int = 6, lr: float | None = None) -> Ru
 def table() -> list[RunSpec]:
     """The paper's feed-forward table: three to six layers, a synthesiser after each."""
     return [
-        run(trainer, seed, layers)
-        for seed in SEEDS
-        for layers in LAYERS
-        for trainer in ("bptt", f"dni_depth({BLIND})", "dni_depth")
+        run(trainer, seed, layers) for seed in SEEDS for layers in LAYERS for trainer in TRAINERS
     ]
 
 

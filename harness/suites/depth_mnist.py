@@ -9,7 +9,7 @@ from __future__ import annotations
 from harness.registry import Registry
 from harness.spec import RunSpec
 from harness.suite import Suite
-from harness.suites.depth import BLIND, rate
+from harness.suites.depth import TRAINERS, rate
 
 SEEDS = range(100, 108)
 TASK = "images(data='mnist')"
@@ -19,7 +19,6 @@ EPOCH = 55_000 // BATCH
 
 EPOCHS = 10
 LAYERS = (3, 6)
-TRAINERS = ("bptt", f"dni_depth({BLIND})", "dni_depth")
 
 
 def table() -> list[RunSpec]:
