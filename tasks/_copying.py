@@ -1,10 +1,10 @@
-"""What both copy tasks share: a curriculum over levels, and two protocols of presenting them."""
+"""What both copy tasks share: a curriculum over levels, and the protocols of presenting them."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor
@@ -14,6 +14,8 @@ from harness.check import at_least
 from harness.episode import Episode
 from harness.score import T_TASK
 from harness.task import Task
+
+Protocol: TypeAlias = Literal["stream", "in_phase", "carried", "reset"]
 
 
 class Level(NamedTuple):
@@ -55,7 +57,8 @@ class Copying(Task):
 
     protocol:  "stream": the DNI paper's; episodes follow each other without end in every batch
                row, rows out of phase, state carried over. "reset": a batch of aligned episodes,
-               state zero at each start
+               state zero at each start. Between them, a step at a time: "carried" is "reset" with
+               the state carried over, "in_phase" is "stream" with all rows in the same phase
     threshold: a level is solved when the mean error is below this many bits per output bit (the
                paper's 0.15: about 2 % of the bits are wrong if the network is well calibrated)
     average:   K, how many episodes' worth of timesteps the mean is taken over, the same for every
@@ -73,7 +76,7 @@ class Copying(Task):
         self,
         *,
         bits: int,
-        protocol: Literal["stream", "reset"],
+        protocol: Protocol,
         threshold: float,
         average: int,
         start: Level,
@@ -101,8 +104,10 @@ class Copying(Task):
 
     def episodes(self, batch: int, rng: torch.Generator, multiple: int) -> Iterator[Episode]:
         while True:
-            if self.protocol == "reset":
-                yield _episode(self.present(self.level, batch, rng))
+            if self.protocol in ("reset", "carried"):
+                drawn = self.present(self.level, batch, rng)
+                apart = self.protocol == "reset"
+                yield _episode(drawn, fresh=apart, final=apart)
             else:
                 yield self._stretch(batch, rng, multiple)
 
@@ -120,9 +125,10 @@ class Copying(Task):
         while have.min() < length:
             if level != self.level:
                 old = int(have.max())
-                # A level begins after a random silence in every row: otherwise all rows would
-                # change level together, and stay in phase from then on.
-                have = have + torch.randint(period, (batch,), generator=rng)
+                if self.protocol == "stream":
+                    # A level begins after a random silence in every row: otherwise all rows would
+                    # change level together, and stay in phase from then on.
+                    have = have + torch.randint(period, (batch,), generator=rng)
                 level = self.level
             queue = _grown(queue, int(have.max()) + period)
             t = have + torch.arange(period).unsqueeze(1)  # (period, B)

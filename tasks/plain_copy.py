@@ -9,11 +9,9 @@ solved level raises N by one.
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 
-from tasks._copying import Copying, Level, Sequences
+from tasks._copying import Copying, Level, Protocol, Sequences
 
 
 class PlainCopy(Copying):
@@ -25,7 +23,7 @@ class PlainCopy(Copying):
         self,
         *,
         bits: int = 8,
-        protocol: Literal["stream", "reset"] = "stream",
+        protocol: Protocol = "stream",
         threshold: float = 0.15,
         average: int = 10,
         start: int = 1,

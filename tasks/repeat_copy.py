@@ -10,11 +10,9 @@ raises R by one where R < N, else N: (1, 1), (2, 1), (2, 2), (3, 2), (3, 3), …
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 
-from tasks._copying import Copying, Level, Sequences
+from tasks._copying import Copying, Level, Protocol, Sequences
 
 
 class RepeatCopy(Copying):
@@ -26,7 +24,7 @@ class RepeatCopy(Copying):
         self,
         *,
         bits: int = 8,
-        protocol: Literal["stream", "reset"] = "stream",
+        protocol: Protocol = "stream",
         threshold: float = 0.15,
         average: int = 10,
         start: int = 1,
