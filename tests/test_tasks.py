@@ -144,19 +144,20 @@ def test_a_stream_carries_and_never_ends_and_a_reset_does_not(registry: Registry
 
 @pytest.mark.parametrize("name", ["plain_copy", "repeat_copy"])
 def test_protocols_differ_by_one_thing_from_step_to_step(name: str, registry: Registry) -> None:
+    T = 5
     reset, carried, in_phase, stream = (
         [next(supply) for supply in [make(registry, f"{name}(bits=4, protocol={protocol!r})")
-         .episodes(16, rng(), 4)] for _ in range(3)]
+         .episodes(16, rng(), T)] for _ in range(3)]
         for protocol in ("reset", "carried", "in_phase", "stream")
     )  # fmt: skip
     for before, after in zip(reset, carried, strict=True):  # the same data
         assert torch.equal(before.x, after.x)
         assert (before.fresh, before.final, after.fresh, after.final) == (True, True, False, False)
     episode = len(carried[0].x)
-    assert episode % 4, "windows would begin with episodes"
+    assert episode % T, "windows would begin with episodes"
     told, streamed = (torch.cat([e.x for e in each]) for each in (carried, in_phase))
     assert torch.equal(told, streamed[: len(told)])  # the same data, cut elsewhere
-    assert len(in_phase[0].x) % 4 == 0
+    assert len(in_phase[0].x) % T == 0
     alike, apart = (torch.cat([e.weight > 0 for e in each]) for each in (in_phase, stream))
     assert (alike == alike[:, :1]).all()
     assert not (apart == apart[:, :1]).all()

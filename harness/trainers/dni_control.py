@@ -11,7 +11,7 @@ both; if it gains as any push along the mean gradient would, (2) does as well.
 
 Where all rows are the same, and at a batch of one, both are `dni`.
 
-Not in the paper.
+Differences from the paper: it has no such control; the rest is `dni`.
 """
 
 from __future__ import annotations
@@ -22,14 +22,15 @@ import torch
 from torch import Tensor
 
 from harness.model import Model
+from harness.synthesiser import SyntheticGradientTrainer
 from harness.trainer import Loss
-from harness.trainers.dni import Dni
 
 
-class DniControl(Dni):
+class DniControl(SyntheticGradientTrainer):
     """`dni` with predictions of the wrong sequence, or of none.
 
-    rows: permuted, row by row, or averaged over the batch
+    rows:     permuted, row by row, or averaged over the batch
+    discount: γ; None: the scale
     """
 
     def __init__(
@@ -38,9 +39,11 @@ class DniControl(Dni):
         loss: Loss,
         *,
         rows: Literal["permuted", "averaged"] = "permuted",
+        discount: float | None = None,
         **shared: Any,
     ) -> None:
         super().__init__(model, loss, **shared)
+        self.bootstrap(discount)
         self.rows = rows
 
     @torch.no_grad()
