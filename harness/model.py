@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
 import torch
@@ -75,8 +75,8 @@ class Model(Stage):
 
         Returns outputs (L, B, d_out) and the state (B, d_state) after L timesteps.
         """
-        x, leaving = self.encoded(x), []
-        for stage, entering in zip(self.stages(), self.split(state), strict=True):
+        x, stages, leaving = self.encoded(x), self.stages(), []
+        for stage, entering in zip(stages, _split(state, stages), strict=True):
             x, left = stage(x, entering)
             leaving.append(left)
         return x, self.join(leaving)
@@ -93,13 +93,7 @@ class Model(Stage):
 
     def split(self, state: Tensor) -> tuple[Tensor, ...]:
         """Cut a state (..., d_state) into one part for each stage, in order."""
-        widths = [stage.d_state for stage in self.stages()]
-        if max(widths) == sum(widths):  # one stage has all of it: a cut would copy the gradient
-            # torch's FLOP counter fails on a view of a leaf that is taken without gradients
-            nothing = (state if torch.is_grad_enabled() else state.detach())[..., :0]
-            return tuple(state if width else nothing for width in widths)
-        pieces: tuple[Tensor, ...] = state.split(widths, -1)
-        return pieces
+        return _split(state, self.stages())
 
     def join(self, parts: list[Tensor]) -> Tensor:
         """Join the parts of a state, one for each stage: (..., d_state)."""
@@ -110,6 +104,15 @@ class Model(Stage):
     def device(self) -> torch.device:
         """Where its parameters are."""
         return next(self.parameters()).device
+
+
+def _split(state: Tensor, stages: Sequence[Stage]) -> tuple[Tensor, ...]:
+    widths = [stage.d_state for stage in stages]
+    if max(widths) == sum(widths):  # one stage has all of it: a cut would copy the gradient
+        nothing = state.new_empty((*state.shape[:-1], 0))
+        return tuple(state if width else nothing for width in widths)
+    pieces: tuple[Tensor, ...] = state.split(widths, -1)
+    return pieces
 
 
 class Layer(Stage):
@@ -186,6 +189,7 @@ class Recurrent(Model):
         self.hidden = hidden
         self.readout = Stateless(hidden, d_out, nn.Linear(hidden, d_out))
         self.layers = nn.ModuleList(layer(hidden if k else d_in, hidden) for k in range(layers))
+        self._stages = (*self.layers, self.readout)  # listed once: a window asks for them
         self.d_state = sum(stage.d_state for stage in self.stages())
 
     @classmethod
@@ -193,7 +197,7 @@ class Recurrent(Model):
         return "nothing is carried over an episode of one timestep; take mlp" if task.static else ""
 
     def stages(self) -> list[Stage]:
-        return cast(list[Stage], [*self.layers, self.readout])
+        return cast(list[Stage], list(self._stages))
 
     def step(
         self, x_t: Tensor, state: Tensor, weights: Mapping[str, Tensor] | None = None
