@@ -28,7 +28,9 @@ def ranked(
     found = []
     for trainer in ordered({record.spec.trainer for record in listed} - {DNI}):
         beside = [
-            pair for pair in pairs(listed, _is(trainer), _is(DNI), lambda r: None) if allowed(*pair)
+            pair
+            for pair in pairs(listed, called(trainer), called(DNI), lambda r: None)
+            if allowed(*pair)
         ]
         if beside:
             found.append(
@@ -37,19 +39,21 @@ def ranked(
                     where=where(a for a, _ in beside),
                     paired=ratio(units(beside, values, "geometric")),
                     null=1, unit=f"× T_task, {method(trainer)} / dni", if_true="above",
-                    details=_medians(beside, values),
+                    details=medians(beside, values),
                 )
             )  # fmt: skip
     return sorted(found, key=lambda finding: -finding.paired.effect.centre)
 
 
-def _is(trainer: str) -> Callable[[Record], bool]:
+def called(trainer: str) -> Callable[[Record], bool]:
+    """A test whether a run has that trainer, with those options and no other."""
     return lambda record: record.spec.trainer == trainer
 
 
-def _medians(
+def medians(
     beside: Sequence[Pair], values: Callable[[Record, Record], tuple[float, float]]
 ) -> tuple[str, ...]:
+    """T_task of both, a line a task."""
     lines = []
     for said in sorted({task(a) for a, _ in beside}):
         reached = [values(a, b) for a, b in beside if task(a) == said]

@@ -1,0 +1,107 @@
+"""What of synthetic gradients helps, where they do?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.analysis.look import method
+from harness.analysis.pairs import (
+    NONE_SOLVED,
+    Pair,
+    by,
+    levelled,
+    name,
+    pairs,
+    setting,
+    spans,
+    units,
+    where,
+)
+from harness.claim import Claim, Finding
+from harness.claims._rivals import called, medians
+from harness.statistics import ratio
+from harness.store import Record
+from harness.suites.controls import TIMESTEPS, WINDOWS
+
+BESIDE = (
+    ("dni(T=3)", "dni_control(T=3)"),
+    ("dni(T=3)", "dni_control(T=3, rows='averaged')"),
+    ("dni_control(T=3)", "tbptt(T=3)"),
+    ("dni_control(T=3, rows='averaged')", "tbptt(T=3)"),
+    ("dni(T=3)", "sg(T=3, scale=0.5)"),
+    ("dni(T=3, scale=1.0)", "sg(T=3)"),
+)
+"""What is compared on the stream: the first is said to be better."""
+
+
+class Controls(Claim):
+    """`dni` beside controls, protocol by protocol, and window by window, by T_task."""
+
+    letter = "w"
+    question = "What makes dni help where it does, and up to which window?"
+    suite = "controls"
+
+    def findings(self, records: Sequence[Record]) -> list[Finding]:
+        listed = [r for r in records if levelled(r)]
+        short = [r for r in listed if r.spec.timesteps == TIMESTEPS]
+        long = [r for r in listed if r.spec.timesteps != TIMESTEPS]
+        found = [_beside(short, ours, theirs, streams=True) for ours, theirs in BESIDE]
+        for group in by(_protocol, short).values():
+            if _protocol(group[0]) != "stream":
+                found.append(_beside(group, "dni(T=3)", "tbptt(T=3)"))
+        for T in sorted({r.spec.T or 0 for r in long if name(r) == "dni"}):
+            found.append(_beside(long, f"dni(T={T})", f"tbptt(T={T})"))
+        found.append(_best(long))
+        return [finding for finding in found if finding]
+
+
+def _protocol(record: Record) -> str:
+    return str(record.header["options"]["task"]["protocol"])
+
+
+def _beside(
+    records: Sequence[Record], ours: str, theirs: str, *, streams: bool = False
+) -> Finding | None:
+    """A finding on two trainers at the end of their budgets."""
+    chosen = [r for r in records if not streams or _protocol(r) == "stream"]
+    beside = pairs(chosen, called(ours), called(theirs), lambda r: None)
+    if not beside:
+        return None
+    return Finding(
+        says=f"{ours} solves longer dependencies than {theirs}", where=_where(beside),
+        paired=ratio(units(beside, spans, "geometric")), null=1,
+        unit=f"× T_task, {method(ours)} / {method(theirs)}", if_true="above",
+        details=medians(beside, spans),
+    )  # fmt: skip
+
+
+def _best(records: Sequence[Record]) -> Finding | None:
+    """The best window of each, after the FLOPs of the run that took the fewest."""
+    found = []
+    for runs in by(lambda r: (setting(r), r.spec.seed), records).values():
+        mine = [r for r in runs if name(r) == "dni"]
+        others = [r for r in runs if name(r) == "tbptt"]
+        if mine and others:
+            flops = min(r.curve[-1]["flops"] for r in runs if r.curve)
+            found.append((max(_reached(r, flops) for r in mine),
+                          max(_reached(r, flops) for r in others)))  # fmt: skip
+    if not found:
+        return None
+    windows = ", ".join(call.partition("=")[2][:-1] for call in WINDOWS if call.startswith("dni"))
+    return Finding(
+        says="dni solves longer dependencies than tbptt at equal FLOPs, each at its best T",
+        where=_where([(r, r) for r in records]), paired=ratio(found), null=1,
+        unit="× T_task, dni / tbptt", if_true="above",
+        details=(f"dni was run at T={windows}; tbptt at those and between",),
+    )  # fmt: skip
+
+
+def _reached(record: Record, flops: float) -> float:
+    """T_task of the level solved after so many FLOPs."""
+    solved = [row["t_task"] for row in record.curve if row["flops"] <= flops]
+    return float(max([NONE_SOLVED, *solved[-1:]]) if record.status == "complete" else NONE_SOLVED)
+
+
+def _where(beside: Sequence[Pair]) -> str:
+    budgets = sorted({f"{a.spec.timesteps:,}" for a, _ in beside}, reverse=True)
+    return f"{where(a for a, _ in beside)}, {' and '.join(budgets)} timesteps"
