@@ -21,7 +21,7 @@ from harness.claim import Claim, Finding
 from harness.claims._rivals import called, medians
 from harness.statistics import ratio
 from harness.store import Record
-from harness.suites.controls import TIMESTEPS, WINDOWS
+from harness.suites.controls import LONGER, beside, protocols, windows
 
 BESIDE = (
     ("dni(T=3)", "dni_control(T=3)"),
@@ -42,15 +42,15 @@ class Controls(Claim):
     suite = "controls"
 
     def findings(self, records: Sequence[Record]) -> list[Finding]:
-        listed = [r for r in records if levelled(r)]
-        short = [r for r in listed if r.spec.timesteps == TIMESTEPS]
-        long = [r for r in listed if r.spec.timesteps != TIMESTEPS]
-        found = [_beside(short, ours, theirs, streams=True) for ours, theirs in BESIDE]
-        for group in by(_protocol, short).values():
-            if _protocol(group[0]) != "stream":
-                found.append(_beside(group, "dni(T=3)", "tbptt(T=3)"))
-        for T in sorted({r.spec.T or 0 for r in long if name(r) == "dni"}):
-            found.append(_beside(long, f"dni(T={T})", f"tbptt(T={T})"))
+        stream, others, long = (
+            [r for r in records if levelled(r) and r.spec.id in {spec.id for spec in part}]
+            for part in (beside(), protocols(), windows())
+        )
+        found = [_pair(stream, ours, theirs) for ours, theirs in BESIDE]
+        found += [
+            _pair(group, "dni(T=3)", "tbptt(T=3)") for group in by(_protocol, others).values()
+        ]
+        found += [_pair(long, f"dni(T={T})", f"tbptt(T={T})") for T in LONGER]
         found.append(_best(long))
         return [finding for finding in found if finding]
 
@@ -59,19 +59,16 @@ def _protocol(record: Record) -> str:
     return str(record.header["options"]["task"]["protocol"])
 
 
-def _beside(
-    records: Sequence[Record], ours: str, theirs: str, *, streams: bool = False
-) -> Finding | None:
+def _pair(records: Sequence[Record], ours: str, theirs: str) -> Finding | None:
     """A finding on two trainers at the end of their budgets."""
-    chosen = [r for r in records if not streams or _protocol(r) == "stream"]
-    beside = pairs(chosen, called(ours), called(theirs), lambda r: None)
-    if not beside:
+    both = pairs(records, called(ours), called(theirs), lambda r: None)
+    if not both:
         return None
     return Finding(
-        says=f"{ours} solves longer dependencies than {theirs}", where=_where(beside),
-        paired=ratio(units(beside, spans, "geometric")), null=1,
+        says=f"{ours} solves longer dependencies than {theirs}", where=_where(both),
+        paired=ratio(units(both, spans, "geometric")), null=1,
         unit=f"× T_task, {method(ours)} / {method(theirs)}", if_true="above",
-        details=medians(beside, spans),
+        details=medians(both, spans),
     )  # fmt: skip
 
 
@@ -87,12 +84,11 @@ def _best(records: Sequence[Record]) -> Finding | None:
                           max(_reached(r, flops) for r in others)))  # fmt: skip
     if not found:
         return None
-    windows = ", ".join(call.partition("=")[2][:-1] for call in WINDOWS if call.startswith("dni"))
     return Finding(
         says="dni solves longer dependencies than tbptt at equal FLOPs, each at its best T",
         where=_where([(r, r) for r in records]), paired=ratio(found), null=1,
         unit="× T_task, dni / tbptt", if_true="above",
-        details=(f"dni was run at T={windows}; tbptt at those and between",),
+        details=(f"dni was run at T={', '.join(map(str, LONGER))}; tbptt at those and between",),
     )  # fmt: skip
 
 
@@ -102,6 +98,6 @@ def _reached(record: Record, flops: float) -> float:
     return float(max([NONE_SOLVED, *solved[-1:]]) if record.status == "complete" else NONE_SOLVED)
 
 
-def _where(beside: Sequence[Pair]) -> str:
-    budgets = sorted({f"{a.spec.timesteps:,}" for a, _ in beside}, reverse=True)
-    return f"{where(a for a, _ in beside)}, {' and '.join(budgets)} timesteps"
+def _where(both: Sequence[Pair]) -> str:
+    budgets = sorted({f"{a.spec.timesteps:,}" for a, _ in both}, reverse=True)
+    return f"{where(a for a, _ in both)}, {' and '.join(budgets)} timesteps"

@@ -26,9 +26,10 @@ BESIDE = (
     "tbptt(T=3)", "dni(T=3)", "dni(T=3, scale=1.0)", "sg(T=3)", "sg(T=3, scale=0.5)",
     "dni_control(T=3)", "dni_control(T=3, rows='averaged')",
 )  # fmt: skip
+LONGER = (3, 5, 8, 12, 16)
 WINDOWS = (
     *(f"tbptt(T={T})" for T in (3, 4, 5, 6, 7, 8, 10, 12, 16)),
-    *(f"dni(T={T})" for T in (3, 5, 8, 12, 16)),
+    *(f"dni(T={T})" for T in LONGER),
 )
 
 PUBLISHED: tuple[dict[str, Any], ...] = (
