@@ -1,4 +1,4 @@
-"""What tells a control from the method it controls: float64."""
+"""What tells a control from the method it controls, in float64; and how controls are judged."""
 
 from __future__ import annotations
 
@@ -8,6 +8,10 @@ import pytest
 import torch
 
 from harness.episode import Episode
+from harness.registry import Registry
+from harness.spec import RunSpec
+from harness.store import Record
+from harness.suites import controls
 from tests.conftest import make_model, make_trainer
 from tests.test_remedies import close, found_by, stream, weigh
 
@@ -47,3 +51,51 @@ def test_a_sequence_hears_what_was_predicted_for_another_or_for_all(rows: str) -
     control.carried = None
     next(iter(control.gradients(episode)))
     close([p.grad for p in model.parameters()], list(expected))
+
+
+def made(spec: RunSpec, level: int, flops: float) -> Record:
+    """A run that solves T_task = `level` half-way, at so many FLOPs in all."""
+    protocol = "stream"
+    for other in controls.PROTOCOLS:
+        protocol = other if other in spec.task else protocol
+    header = {"unit": "bits per output bit", "options": {"task": {"protocol": protocol}}}
+    record = Record(spec, header)
+    record.curve = [
+        {"timesteps": share * spec.timesteps, "updates": 1, "seconds": 1.0, "flops": share * flops,
+         "bits": 0.1, "t_task": level if share >= 0.5 else 0, "level_n": 1}
+        for share in (0.25, 0.5, 1)
+    ]  # fmt: skip
+    record.end = {"status": "complete", "activation_bytes": 1, "peak_memory_bytes": 1}
+    return record
+
+
+def test_controls_are_judged_part_by_part(registry: Registry) -> None:
+    reached = {"dni(T=3)": 8, "sg(T=3)": 8, "sg(T=3, scale=0.5)": 4, "dni(T=3, scale=1.0)": 6}
+
+    def level(spec: RunSpec) -> int:
+        if "reset" in spec.task or spec.timesteps != controls.TIMESTEPS:
+            return 10 if spec.trainer == "tbptt(T=16)" else 5
+        return reached.get(spec.trainer, 4)
+
+    specs = [*controls.beside(), *controls.protocols(), *controls.windows(), *controls.published()]
+    records = [
+        made(spec, 99 if spec.seed < 103 and spec.model != "lstm(hidden=64)" else level(spec),
+             1.0 if "dni" in spec.trainer else 4.0)
+        for spec in dict.fromkeys(specs)
+    ]  # fmt: skip
+    found = registry.make("claim", "controls").findings(records)
+    effects = {(f.says, "reset" in f.where, "50,000" in f.where): f.paired.effect for f in found}
+
+    def effect(ours: str, theirs: str, *, reset: bool = False, long: bool = False) -> float:
+        return effects[f"{ours} solves longer dependencies than {theirs}", reset, long].centre
+
+    assert effect("dni(T=3)", "dni_control(T=3)") == pytest.approx(2)
+    assert effect("dni_control(T=3)", "tbptt(T=3)") == pytest.approx(1)
+    assert effect("dni(T=3)", "sg(T=3, scale=0.5)") == pytest.approx(2)
+    assert effect("dni(T=3, scale=1.0)", "sg(T=3)") == pytest.approx(0.75)
+    assert effect("dni(T=3)", "tbptt(T=3)", reset=True) == pytest.approx(1)
+    assert effect("dni(T=16)", "tbptt(T=16)", long=True) == pytest.approx(0.5)
+    assert effect("dni(T=3)", "tbptt(T=3)", long=True) == pytest.approx(1)
+    (best,) = (f for f in found if "at equal FLOPs" in f.says)
+    assert best.paired.effect.centre == pytest.approx(5 / 3)  # tbptt is cut at a quarter
+    assert {f.paired.effect.n for f in found} == {12}
