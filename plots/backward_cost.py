@@ -13,7 +13,7 @@ from harness.claims.dear_backward import GOAL, multiple, nth, to_goal
 from harness.figure import Figure
 from harness.registry import Registry
 from harness.spec import RunSpec
-from harness.statistics import ratio
+from harness.statistics import brackets, ratio
 from harness.store import Record
 from harness.suites import backward_cost
 from plots import _shared
@@ -32,6 +32,7 @@ class BackwardCost(Figure):
         groups = _shared.completed(records, lambda r: _shared.trained(r) and bool(multiple(r)))
         dear = [record for group in groups for record in group]
         drawing, ((left, right),) = _shared.panels(1, 2, sharey=True)
+        counts = set[int]()
         for axes, column, words in ((left, "flops", "FLOPs"), (right, "seconds", "seconds")):
             for every, (colour, marker, dashes) in zip(backward_cost.EVERY, LINES, strict=True):
                 call = backward_cost.call(1, every)
@@ -42,6 +43,7 @@ class BackwardCost(Figure):
                            for a, b in beside if multiple(a) == m]).effect
                     for m in at
                 ]  # fmt: skip
+                counts |= {each.n for each in found}
                 middle = [each.centre for each in found]
                 spread = [
                     [each.centre - each.low for each in found],
@@ -65,7 +67,7 @@ class BackwardCost(Figure):
         drawing.legend(
             handles, labels, loc="outside lower center", ncols=3, frameon=False,
             title=f"{_shared.task(dear[0])}, an equilibrium on two layers, cut off below; bars: "
-            "95 % intervals; a run that does not get there counts with all that it took",
+            f"{brackets(*counts)}; a run that does not get there counts with all that it took",
             title_fontsize="small",
         )  # fmt: skip
         return drawing

@@ -18,7 +18,7 @@ from harness.figure import Figure
 from harness.names.call import Call
 from harness.registry import Registry
 from harness.spec import RunSpec
-from harness.statistics import interval
+from harness.statistics import brackets, interval
 from harness.store import Record
 from harness.suites import depth
 from plots import _shared
@@ -54,7 +54,7 @@ class Chain(Figure):
         handles, labels = left.get_legend_handles_labels()
         drawing.legend(
             handles, labels, loc="outside lower center", ncols=3, frameon=False,
-            title=f"{_shared.task(group[0])}; medians of {_seeds(group)} and their 95 % intervals",
+            title=f"{_shared.task(group[0])}; medians of {_seeds(group)}{_bars(group)}",
             title_fontsize="small",
         )  # fmt: skip
         return drawing
@@ -63,6 +63,11 @@ class Chain(Figure):
 def _seeds(group: Sequence[Record]) -> str:
     count = len({record.spec.seed for record in group})
     return "1 seed" if count == 1 else f"{count} seeds"
+
+
+def _bars(group: Sequence[Record]) -> str:
+    said = brackets(len({record.spec.seed for record in group}))
+    return f"; bars: {said}" if said else ""
 
 
 def _in_a_chain(record: Record) -> bool:

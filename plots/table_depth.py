@@ -14,7 +14,7 @@ from harness.analysis.scoring import result
 from harness.figure import Figure
 from harness.registry import Registry
 from harness.spec import RunSpec
-from harness.statistics import interval
+from harness.statistics import brackets, interval
 from harness.store import Record
 from harness.suites import depth, quick
 from plots import _shared
@@ -58,7 +58,8 @@ class TableDepth(Figure):
         axes.plot([-NAMES, columns], [len(depths)] * 2, color="0.3", linewidth=1)
         axes.text(
             -NAMES + 0.1, len(depths) + 0.3,
-            "bold: measured, linear synthesisers, median over seeds; under it the 95 % interval"
+            "bold: measured, linear synthesisers, median over seeds; under it the "
+            + brackets(len({record.spec.seed for record in chosen}))
             + ("\ngrey: as published, recalled: single runs; DNI with M of two layers of 1,024"
                if _on_mnist(groups) else ""),
             va="center", fontsize=9,

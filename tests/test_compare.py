@@ -72,7 +72,10 @@ def test_pairs_by_hand() -> None:
     (found,) = contrasts([*A, *B], *trainers([*A, *B], "dni(T=3)", "tbptt(T=3)"))
     assert found.where == f"{TASK}: lstm(hidden=64), batch 32, 40 timesteps, cpu"
     # medians are 6 and 4, and the weaker's is the target
-    assert found.notes == ("3 pairs; target: T_task 4, reached by A 3, by B 3",)
+    assert found.notes == (
+        "3 pairs; target: T_task 4, reached by A 3, by B 3",
+        "in brackets: range of 3, which covers 75 %",
+    )
     measures = by_name(found.measures)
     level = measures["T_task of the level solved, timesteps"]
     assert (level.a, level.b) == (6, 4)
@@ -106,6 +109,7 @@ def test_who_did_not_complete_or_has_no_partner_is_counted_and_left_out() -> Non
     (found,) = contrasts(records, *trainers(records, "dni(T=3)", "tbptt(T=3)"))
     assert found.notes == (
         "2 pairs; target: T_task 4.5, reached by A 2, by B 1",  # the median of 4 and 5
+        "in brackets: range of 2, which covers 50 %",
         "left out: 1 diverged, 2 without a partner",
     )
     assert [measure.change.effect.n for measure in found.measures] == [2, 2, 2, 2, 2, 1, 1]
@@ -222,7 +226,7 @@ def test_the_command_compares_trainers_and_draws_profiles(
     assert "A (median)  B (median)" in printed
     line = next(line for line in printed.splitlines() if line.startswith("activations kB"))
     assert line.split()[2:] == [
-        "8.00", "5.00", "3.00", "[3.00,", "3.00]", "1.60", "[1.60,", "1.60]", "0.250", "3",
+        "8.00", "5.00", "3.00", "[all", "equal]", "1.60", "[all", "equal]", "0.250", "3",
     ]  # fmt: skip
     assert {path.name for path in out.iterdir()} == {
         "profiles.svg", "profiles.png",

@@ -162,7 +162,7 @@ def test_an_interval_holds_its_median_and_narrows_with_seeds() -> None:
     assert few.low <= few.centre == 2 <= few.high
     assert many.high - many.low < few.high - few.low
     assert interval([4.0]).said(1) == "4.0"
-    assert interval([4.0, 4.0]).said(0) == "4 [4, 4]"
+    assert interval([4.0, 4.0]).said(0) == "4 [4 … 4]"
     assert interval([1, 2, 3]) == interval([1, 2, 3])
     assert interval([float("nan"), 3.0]).centre == 3
 

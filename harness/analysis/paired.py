@@ -14,7 +14,7 @@ from harness.analysis.table import summary
 from harness.analysis.text import aligned
 from harness.analysis.verdict import said_p
 from harness.check import unknown
-from harness.statistics import Paired, difference, holm, ratio
+from harness.statistics import Paired, brackets, difference, holm, ratio
 from harness.store import Record
 
 COSTS = (
@@ -120,6 +120,8 @@ def _contrast(group: Sequence[Record], beside: Sequence[Pair]) -> Contrast:
     hits = [sum(point is not None for point in points) for points in there]
     at = score(one).goal(goal)
     notes = [f"{len(beside)} pairs; target: {at}, reached by A {hits[0]}, by B {hits[1]}"]
+    if spread := brackets(len(beside)):
+        notes.append(f"in brackets: {spread}")
     lacking = Counter(r.status for r in group if r.status != "complete")
     used = {id(record) for pair in beside for record in pair}
     lacking["without a partner"] = sum(id(r) not in used and r.status == "complete" for r in group)
@@ -163,10 +165,10 @@ def said(found: Sequence[Contrast]) -> str:
     for contrast in found:
         rows = [HEADER]
         for m in contrast.measures:
-            factor = m.factor.effect.said(2) if m.factor else "–"
+            factor = m.factor.said(2) if m.factor else "–"
             rows.append((
                 m.name, f"{m.a:,.{m.digits}f}", f"{m.b:,.{m.digits}f}",
-                m.change.effect.said(m.digits), factor, said_p(adjusted[id(m)]).removeprefix("p "),
+                m.change.said(m.digits), factor, said_p(adjusted[id(m)]).removeprefix("p "),
                 str(m.change.effect.n),
             ))  # fmt: skip
         parts.append("\n".join((contrast.where, *contrast.notes, "", *aligned(rows))))

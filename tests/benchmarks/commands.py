@@ -97,15 +97,19 @@ def said(table: Any) -> str:
     """The table as text."""
     lines = [f"{'sgbench ...':40}{'seconds':>22}{'runs an hour':>14}{'times as fast':>20}"]
     for row in table.to_dict("records"):
-        line = f"{row['command']:40}" + (
-            f"{row['seconds']:.2f} [{row['seconds_low']:.2f}, {row['seconds_high']:.2f}]".rjust(22)
-        )
+        line = f"{row['command']:40}{_between(row, 'seconds'):>22}"
         if row["command"] in SUITES:
-            line += f"{row['runs_per_hour']:14,.0f}" + (
-                f"{row['speed_up']:.2f} [{row['speed_up_low']:.2f}, {row['speed_up_high']:.2f}]"
-            ).rjust(20)
+            line += f"{row['runs_per_hour']:14,.0f}{_between(row, 'speed_up'):>20}"
         lines.append(line)
     return "\n".join(lines)
+
+
+def _between(row: dict[str, Any], column: str) -> str:
+    """A median of turns and its interval, or the range of fewer than six."""
+    from harness.statistics import Interval
+
+    bounds = (row[column], row[f"{column}_low"], row[f"{column}_high"])
+    return Interval(*bounds, row["turns"], 1 - 2.0 ** (1 - row["turns"])).said(2)
 
 
 if __name__ == "__main__":
