@@ -102,7 +102,7 @@ def _finding(
     return Finding(
         says=f"dni solves longer dependencies than truncation at {at}", where=where,
         paired=paired, null=1, unit="× T_task, dni / truncation", if_true="above",
-        headroom=room and room.found.effect, details=tuple(details),
+        headroom=room.found.effect if room else None, details=tuple(details),
     )  # fmt: skip
 
 
@@ -220,7 +220,8 @@ def _scored(score: Score, records: Sequence[Record]) -> list[Finding]:
                 where=f"{_where(group)}, T={T}",
                 paired=difference(units(group, results, "arithmetic")),
                 null=0, unit=f"{score.column}, dni − tbptt", if_true=score.side, digits=4,
-                headroom=room and room.found.effect, details=(line(room, "dni", score.column, 4),),
+                headroom=room.found.effect if room else None,
+                details=(line(room, "dni", score.column, 4),),
             )
         )  # fmt: skip
     return found

@@ -46,7 +46,7 @@ class WarmUp(Claim):
                         says=says, where=f"{where(a for a, _ in beside)}, T={beside[0][0].spec.T}",
                         paired=ratio(units(beside, spans, "geometric")), null=1,
                         unit=f"× T_task, {sides}", if_true="above",
-                        headroom=room and room.found.effect,
+                        headroom=room.found.effect if room else None,
                         details=(line(room, "dni"),) if gain else (),
                     )
                 )  # fmt: skip
