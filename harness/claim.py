@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from harness.statistics import Paired
+from harness.statistics import Interval, Paired
 from harness.store import Record
 
 FEWEST = 6
@@ -16,18 +16,22 @@ FEWEST = 6
 LEVEL = 0.05
 """Of the Holm-adjusted p-value."""
 
+NO_HEADROOM = "no headroom"
+"""The verdict where the interval of what is to be gained touches 0."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """One test of a claim.
 
-    says:    the claim, as a sentence that may be true or false
-    where:   what it was tried on
-    paired:  the effect and its p-value, against `null`
-    unit:    of the effect, and what was measured: "× T_task, dni / sg" for a ratio
-    bound:   whether the effect is only a lower bound, because the measurement ends too early
-    if_true: the side of `null` on which the effect then lies
-    details: further lines to print, not tested
+    says:     the claim, as a sentence that may be true or false
+    where:    what it was tried on
+    paired:   the effect and its p-value, against `null`
+    unit:     of the effect, and what was measured: "× T_task, dni / sg" for a ratio
+    bound:    whether the effect is only a lower bound, because the measurement ends too early
+    if_true:  the side of `null` on which the effect then lies
+    headroom: what there is to gain, where the claim is of a gain; None: not known, or no such claim
+    details:  further lines to print, not tested
     """
 
     says: str
@@ -38,10 +42,16 @@ class Finding:
     bound: bool = False
     if_true: Literal["above", "below"]
     digits: int = 2
+    headroom: Interval | None = None
     details: tuple[str, ...] = ()
 
     def verdict(self, p: float) -> str:
-        """Supported or contradicted where the interval and the adjusted p agree on it."""
+        """Supported or contradicted where the interval and the adjusted p agree on it.
+
+        Where perhaps nothing is to be gained, no claim of a gain is judged.
+        """
+        if self.headroom is not None and self.headroom.low <= 0:
+            return NO_HEADROOM
         effect = self.paired.effect
         above, below = effect.low > self.null, effect.high < self.null and not self.bound
         if effect.n < FEWEST or p >= LEVEL or not (above or below):
@@ -51,8 +61,8 @@ class Finding:
     @property
     def effect(self) -> str:
         """The effect as it is printed; a lower bound has no interval."""
-        found = self.paired.effect
-        said = f"≥ {round(found.centre, self.digits):g}" if self.bound else found.said(self.digits)
+        centre = self.paired.effect.centre
+        said = f"≥ {round(centre, self.digits):g}" if self.bound else self.paired.said(self.digits)
         return f"{said} {self.unit}"
 
 
@@ -77,5 +87,5 @@ class Claim(ABC):
     def findings(self, records: Sequence[Record]) -> list[Finding]:
         """Every test that the records allow; those that lack runs are left out.
 
-        records: complete, or diverged, which is also a result
+        records: complete, collapsed or diverged: these, too, are results
         """

@@ -21,6 +21,8 @@ class Score:
     name:   in a few words [default: the column]
     said:   in headings and beside axes [default: the name]
     least:  the easiest target that is worth reaching; None: any is
+    chance: of a task with levels, the loss in bits of an output that knows nothing. A run that
+            ends there after it had solved a level has collapsed. None: nothing is called so
     """
 
     column: str
@@ -31,6 +33,7 @@ class Score:
     name: str = ""
     said: str = ""
     least: float | None = None
+    chance: float | None = None
 
     def best(self, values: Iterable[float]) -> float:
         """The best of some values; ValueError of none."""
@@ -98,9 +101,10 @@ class Score:
 
 T_TASK = Score(
     column="t_task", unit="timesteps", higher=True, rows="curve", digits=0, name="T_task",
-    said="T_task of the level solved", least=4.0,
+    said="T_task of the level solved", least=4.0, chance=1.0,
 )  # fmt: skip
-"""The longest dependency learned, of tasks with levels; the first level is of 4 timesteps."""
+"""The longest dependency learned, of tasks with levels; the first level is of 4 timesteps, and
+outputs are bits, of which a coin guesses each at a loss of 1 bit."""
 
 
 def bits(unit: str) -> Score:

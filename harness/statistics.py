@@ -35,11 +35,14 @@ class Interval:
 
     def said(self, digits: int) -> str:
         """As tables print it: the interval `3 [2, 4]`, the range `3 [2 … 4]`."""
-        middle = f"{self.centre:.{digits}f}"
+        # 0 is added for what rounds to zero from below: 0.00, not -0.00
+        middle, low, high = (
+            f"{round(value, digits) + 0.0:.{digits}f}"
+            for value in (self.centre, self.low, self.high)
+        )
         if math.isnan(self.low):
             return middle
-        between = ", " if self.coverage >= LEAST else " … "
-        return f"{middle} [{self.low:.{digits}f}{between}{self.high:.{digits}f}]"
+        return f"{middle} [{low}{', ' if self.coverage >= LEAST else ' … '}{high}]"
 
 
 def brackets(*counts: int) -> str:
@@ -48,7 +51,7 @@ def brackets(*counts: int) -> str:
     >>> brackets(6, 8), brackets(5, 1)
     ('95 % interval', 'range of 5, which covers 93.75 %')
     """
-    said = {n: 1 - 2.0 ** (1 - n) for n in sorted(counts) if n > 1}
+    said = {n: 1 - 2.0 ** (1 - n) for n in sorted(counts, reverse=True) if n > 1}
     kinds = (
         "95 % interval" if covered >= LEAST else f"range of {n}, which covers {100 * covered:g} %"
         for n, covered in said.items()
@@ -67,9 +70,7 @@ def interval(values: Sequence[float]) -> Interval:
     if n < 2:
         return _single(found)
     k, missed = _rank(n, 1 - LEAST)
-    return Interval(
-        float(np.median(found)), float(found[k - 1]), float(found[-k]), n, 1 - missed
-    )
+    return Interval(float(np.median(found)), float(found[k - 1]), float(found[-k]), n, 1 - missed)
 
 
 @dataclass(frozen=True, slots=True)

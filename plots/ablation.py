@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 from matplotlib.ticker import MaxNLocator
 
+from harness.analysis.comparison import left_out
 from harness.analysis.look import ordered, styles
 from harness.analysis.pairs import by, levelled, name, setting
 from harness.analysis.scoring import attained, score
@@ -53,6 +54,8 @@ class Ablation(Figure):
             seeds = len({r.spec.seed for r in group})
             left.xaxis.set_major_locator(MaxNLocator(integer=True))
             said = f"{_shared.task(group[0])}: one point per seed, {seeds} seeds"
+            if gone := left_out(group):
+                said += f"; crosses: {gone.removeprefix('left out: ')}"
             left.set(title=f"{said}\nlevel solved", ylabel="variant",
                      xlabel=_shared.wrapped(score(group[0]).heading()))  # fmt: skip
             right.set(
@@ -65,7 +68,7 @@ class Ablation(Figure):
 
 
 def _dots(axes: Axes, variants: list[str], found: list[tuple[Record, float]]) -> None:
-    """Seeds side by side, a little apart; a run that diverged is a cross."""
+    """Seeds side by side, a little apart; a run that diverged or collapsed is a cross."""
     palette = styles({name(r) for r, _ in found})["palette"]
     for record, value in found:
         y = variants.index(record.spec.trainer) + 0.12 * (record.spec.seed - 1)

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure as Drawing
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from harness.analysis.comparison import left_out
 from harness.analysis.look import ordered, styles
 from harness.analysis.pairs import arms, levelled
 from harness.analysis.scoring import result, score
@@ -17,7 +18,7 @@ from harness.analysis.table import memory, summary
 from harness.figure import Figure
 from harness.registry import Registry
 from harness.spec import RunSpec
-from harness.statistics import Interval, interval
+from harness.statistics import Interval, brackets, interval
 from harness.store import Record
 from harness.suites import rivals
 from plots import _shared
@@ -30,7 +31,7 @@ MEASURES = (
 
 
 class Frontier(Figure):
-    """One row a task, one column a cost, one point a method, with its 95 % intervals.
+    """One row a task, one column a cost, one point a method, with its intervals.
 
     The line joins the methods that no other beats at a cost that is as low.
     """
@@ -62,13 +63,18 @@ class Frontier(Figure):
             row[0].set_title(_shared.task(group[0]), loc="left")
         drawing.suptitle("What each method reaches, against what it costs (logarithmic)")
         style = styles(labels)
+        counts = [len(runs) for group in groups for runs in arms(group).values()]
         drawing.legend(
             handles=[
                 Line2D([], [], label=label, **_shared.line(style, label) | {"linestyle": "none"})
                 for label in labels
             ],
             loc="outside lower center", ncols=5, frameon=False, title_fontsize="small",
-            title="whiskers: 95 % intervals; grey: what no method surpasses at as low a cost",
+            title="; ".join(filter(None, (
+                f"whiskers: {brackets(*counts)}",
+                "grey: what no method surpasses at as low a cost",
+                left_out([r for r in records if _shared.trained(r) and levelled(r)]),
+            ))),
         )  # fmt: skip
         return drawing
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from matplotlib.figure import Figure as Drawing
 from matplotlib.ticker import MaxNLocator
 
+from harness.analysis.comparison import left_out
 from harness.analysis.scoring import score
 from harness.figure import Figure
 from harness.registry import Registry
@@ -41,6 +42,7 @@ class Levels(Figure):
             _shared.levels_from_zero(axes)
             axes.yaxis.set_major_locator(MaxNLocator(integer=by.digits == 0))
             labels |= named.keys()
-        _shared.legend(drawing, labels)
+        shown = [r for r in records if _shared.trained(r) and score(r).rows == "curve"]
+        _shared.legend(drawing, labels, left_out(shown))
         drawing.suptitle("How long a dependency is learned")
         return drawing

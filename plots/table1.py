@@ -8,13 +8,14 @@ from typing import NamedTuple
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 
+from harness.analysis.comparison import left_out
 from harness.analysis.pairs import by, name, task, tuned
 from harness.analysis.scoring import result
 from harness.figure import Figure
 from harness.names.call import Call
 from harness.registry import Registry
 from harness.spec import RunSpec
-from harness.statistics import interval
+from harness.statistics import brackets, interval
 from harness.store import Record
 from harness.suites import table1_desk
 from plots import _shared
@@ -95,10 +96,12 @@ class Table1(Figure):
         axes.text(-1.9 - MARGIN, -1.15, "Table 1 of the paper: measured here, and as published",
                   va="center", fontsize=12)  # fmt: skip
         seeds = len({r.spec.seed for r in done})
+        gone = left_out([r for r in records if _shared.trained(r)])
         axes.text(
             -1.9 - MARGIN, len(rows) + 0.2,
-            f"bold: measured, median of {seeds} seeds; under it the 95 % interval.   "
-            "grey: as published (single runs, much larger networks, 2.5 million updates)",
+            f"bold: measured, median of {seeds} seeds; under it the {brackets(seeds)}.   "
+            "grey: as published (single runs, much larger networks, 2.5 million updates)"
+            + (f".   {gone}" if gone else ""),
             va="center", fontsize=10,
         )  # fmt: skip
         return drawing

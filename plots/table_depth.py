@@ -80,7 +80,8 @@ def _block(axes: Axes, x: int, group: Sequence[Record], depths: Sequence[int]) -
                 found = interval(errors)
                 axes.text(x + i + 0.5, y + 0.24, f"{found.centre:.1f}", weight="bold",
                           fontsize=12, **at)  # fmt: skip
-                spread = f"{found.low:.1f}–{found.high:.1f}" if found.n > 1 else "1 seed"
+                low = abs(round(found.low, 1))  # no error is 0.0, not -0.0
+                spread = f"{low:.1f}–{found.high:.1f}" if found.n > 1 else "1 seed"
                 axes.text(x + i + 0.5, y + 0.52, spread, fontsize=8.5, **at)
             if hidden in PUBLISHED and _on_mnist([group]):
                 axes.text(x + i + 0.5, y + 0.79, f"{PUBLISHED[hidden][i]:.1f}", color="0.5",

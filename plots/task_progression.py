@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from matplotlib.figure import Figure as Drawing
 from matplotlib.ticker import MaxNLocator
 
+from harness.analysis.comparison import left_out
 from harness.analysis.pairs import by, levelled, name, task, tuned
 from harness.figure import Figure
 from harness.registry import Registry
@@ -50,5 +51,6 @@ class TaskProgression(Figure):
         for axes in grid[-1]:
             axes.set_xlabel("timesteps per sequence")
         said = "medians, of the paper's methods: their intervals, and sg, are in table1"
-        _shared.legend(drawing, map(name, shown), said)
+        gone = left_out([r for r in records if _shared.trained(r) and levelled(r)])
+        _shared.legend(drawing, map(name, shown), f"{said}; {gone}" if gone else said)
         return drawing

@@ -34,7 +34,8 @@ class Tuning(Figure):
         return runs
 
     def draw(self, records: Sequence[Record]) -> Drawing:
-        done = [r for r in records if r.status == "complete" and _shared.trained(r)]
+        # a run that collapsed has a mean over training, too
+        done = [r for r in records if r.finished and r.status != "diverged" and _shared.trained(r)]
         panels = {
             where: trials
             for where, group in by(task, done).items()

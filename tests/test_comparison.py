@@ -29,7 +29,7 @@ def record(
 
 def cells(printed: str) -> dict[str, list[str]]:
     """Cells by trainer; an interval takes three words."""
-    rows = [line.replace(" [", "[").replace(", ", ",") for line in printed.splitlines()]
+    rows = [line.replace(" [", "[").replace(" … ", "…") for line in printed.splitlines()]
     return {row.split()[0]: row.split()[1:] for row in rows if "(T=" in row.split(" ")[0]}
 
 
@@ -41,8 +41,8 @@ def test_the_target_is_what_the_weakest_trainer_reaches() -> None:
     assert "target: T_task 4" in printed
     table = cells(printed)
     #                       seeds, score, updates, seconds, GFLOP, s and GFLOP to target, bytes
-    assert table["tbptt(T=2)"] == ["3", "4[4,4]", "10", "10.0[10.0,10.0]", "10", "3", "3", "5", "6"]
-    assert table["dni(T=2)"] == ["3", "6[6,6]", "10", "20.0[20.0,20.0]", "10", "4", "2", "5", "6"]
+    assert table["tbptt(T=2)"] == ["3", "4[4…4]", "10", "10.0[10.0…10.0]", "10", "3", "3", "5", "6"]
+    assert table["dni(T=2)"] == ["3", "6[6…6]", "10", "20.0[20.0…20.0]", "10", "4", "2", "5", "6"]
 
 
 def test_a_target_that_is_not_reached_is_a_dash_and_no_target_is_below_the_first_level() -> None:

@@ -234,7 +234,9 @@ def test_the_command_prints_the_verdicts_of_the_page(capsys: pytest.CaptureFixtu
 def test_recorded_results_are_whole_and_of_one_clean_commit(folder: str, runs: int) -> None:
     frame = table(records(folder))
     assert len(frame) == runs
-    assert (frame["status"] == "complete").all()
+    broken = frame[frame["status"] != "complete"]
+    assert set(broken["status"]) <= {"collapsed"}
+    assert list(broken["trainer"]) == {"tuning": ["bptt"], "rivals": ["uoro(T=3)"]}.get(folder, [])
     assert not frame["dirty"].any()
     assert frame["commit"].nunique() <= 3  # see results/README.md
 
@@ -243,8 +245,10 @@ def test_the_trials_of_rivals_are_whole() -> None:
     frame = table(records("rivals_tuning"))
     assert len(frame) == 80
     broken = frame[frame["status"] != "complete"]
-    assert set(broken["status"]) == {"diverged"}
-    assert set(broken["trainer"]) == {"uoro(T=3)"}
+    assert set(broken[broken["status"] == "diverged"]["trainer"]) == {"uoro(T=3)"}
+    collapsed = broken[broken["status"] == "collapsed"]
+    assert set(collapsed["trainer"]) == {"artbp(T=3)", "tbptt(T=3, every=1)"}
+    assert set(collapsed["lr"]) == {0.1}  # the highest that was tried
     assert not frame["dirty"].any()
 
 

@@ -12,18 +12,19 @@ import pandas as pd
 import pytest
 
 from harness.analysis.layers import POINTS, is_call, layers
-from harness.analysis.pairs import name, of, pairs, span, tuned, units
+from harness.analysis.pairs import name, of, pairs, span, spans, task, tuned, units
 from harness.analysis.scoring import first
 from harness.analysis.table import memory
 from harness.claim import Finding
 from harness.names.call import Call, canonical
 from harness.registry import Registry
-from harness.statistics import ratio
+from harness.statistics import difference, holm, interval, ratio
 from harness.store import Record
 from harness.suites import depth
 from harness.suites.backward_cost import MULTIPLES
 from tests.printed import RESULTS, printed, records
 from tests.test_docs import PAGES
+from tests.test_intervals import Draw, bootstrap, coverage, normal, one_sided
 
 LONGER = "dni solves longer dependencies than truncation at"
 
@@ -31,7 +32,8 @@ LONGER = "dni solves longer dependencies than truncation at"
 @cache
 def findings(claim: str) -> list[Finding]:
     made = Registry().make("claim", claim)
-    return cast(list[Finding], made.findings(records(made.suite)))
+    ended = [record for record in records(made.suite) if record.finished]
+    return cast(list[Finding], made.findings(ended))
 
 
 def found(claim: str, says: str, where: str = "") -> Finding:
@@ -60,12 +62,6 @@ def listed(values: Iterable[str]) -> str:
     return f"{', '.join(most)} and {last}"
 
 
-def fewer_bits(T: int, digits: int) -> str:
-    found_there = found("dependency", "dni scores fewer bits", f"T={T}").paired.effect.centre
-    assert found_there < 0
-    return f"{-found_there:.{digits}f}"
-
-
 def more_bits(T: int, digits: int) -> str:
     found_there = found("dependency", "dni scores fewer bits", f"T={T}").paired.effect.centre
     assert found_there > 0
@@ -83,11 +79,69 @@ def flops_over_dni(other: str) -> str:
     return f"{ratio(units(beside, each, 'geometric')).effect.centre:.2f}"
 
 
-def headroom(T: int, digits: int) -> str:
-    (said,) = found("dependency", "dni scores fewer bits", f"T={T}").details
-    number = re.match(r"headroom at this budget: (\d\.\d+) \[", said)
+BITS = "dni scores fewer bits than tbptt at equal T"
+
+
+def at_T(says: str, T: int) -> Finding:
+    """The finding on longer dependencies that says just so."""
+    (one,) = (f for f in findings("dependency") if f.says == says and f.where.endswith(f"T={T}"))
+    return one
+
+
+def room(says: str, T: int) -> tuple[str, str]:
+    """The headroom beside a finding, and the share of it that dni wins back."""
+    said = at_T(says, T).details[0]
+    number = re.match(r"headroom (\d+\.\d+) \[.*dni wins back (\d\.\d+) \[", said)
     assert number, said
-    return f"{float(number[1]):.{digits}f}"
+    return number[1], number[2]
+
+
+def headroom(T: int, digits: int) -> str:
+    return f"{float(room(BITS, T)[0]):.{digits}f}"
+
+
+def wins_bits(windows: Iterable[int]) -> list[str]:
+    return [room(BITS, T)[1] for T in windows]
+
+
+def levels_short(windows: Iterable[int]) -> list[str]:
+    """Timesteps of T_task that truncation lacks to full BPTT, by T."""
+    return [room(f"{LONGER} equal T", T)[0] for T in windows]
+
+
+def wins(windows: Iterable[int]) -> list[str]:
+    return [room(f"{LONGER} equal T", T)[1] for T in windows]
+
+
+def early(windows: Iterable[int]) -> list[str]:
+    """The gain after a tenth of the budget."""
+    said = [at_T(f"{LONGER} equal T", T).details[1] for T in windows]
+    return [line.removeprefix("after 10% of the timesteps ").partition(" ")[0] for line in said]
+
+
+def in_protocol(protocol: str) -> str:
+    """dni over truncation at T = 3, in the suite of the claims."""
+    own = [r for r in records("claims") if protocol in task(r) and r.spec.clip == 1]
+    beside = pairs(own, is_call("dni(T=3)"), is_call("tbptt(T=3)"), lambda r: None)
+    return f"{ratio(units(beside, spans, 'geometric')).effect.centre:.2f}"
+
+
+def over_sg(windows: Iterable[int]) -> list[str]:
+    return [effect("bootstrapping", "dni solves longer", f"T={T}") for T in windows]
+
+
+def along(says: str) -> dict[str, str]:
+    """The effect on the way to the hardest target, by T."""
+    said = found("speed", f"dni takes fewer {says} at equal T to {HARDEST}").details[0]
+    return dict(re.findall(r"T=(\d) (\d\.\d+) \[", said))
+
+
+def never_there() -> str:
+    """How many runs of dni and tbptt do not reach the hardest target."""
+    said = found("speed", f"dni takes fewer seconds than tbptt at equal T to {HARDEST}").details[1]
+    numbers = re.search(r"dni (\d+), tbptt (\d+), of (\d+) runs", said)
+    assert numbers, said
+    return f"{numbers[1]} of {numbers[3]} runs of `dni` and {numbers[2]} of `tbptt`"
 
 
 def solved(trainer: str, task: str) -> int:
@@ -134,8 +188,14 @@ def reach(task: str) -> str:
     return there.effect.removeprefix("≥ ").partition(" ")[0]
 
 
-def faster(says: str) -> str:
-    return effect("speed", f"dni takes fewer {says}")
+EASIEST = "the best score that all runs of both reach"
+HARDEST = "the best score that half of the runs of either reach"
+
+
+def faster(says: str, target: str = EASIEST) -> str:
+    (one,) = (f for f in findings("speed")
+              if f"dni takes fewer {says}" in f.says and f.says.endswith(target))  # fmt: skip
+    return f"{one.paired.effect.centre:.2f}"
 
 
 def rival(spent: str, trainer: str) -> str:
@@ -326,18 +386,45 @@ def dear(chain: str) -> list[str]:
     ]
 
 
+def covered(ours: bool, draw: Draw, truth: float, n: int) -> str:
+    """In how many of 100 simulated experiments an interval of a mean holds it."""
+    made = (lambda pairs: difference(pairs).effect) if ours else bootstrap
+    return f"{100 * coverage(made, draw, truth, n)[0]:.0f}"
+
+
+def ranges(*counts: int) -> str:
+    """What the range of so many values covers, in %."""
+    return listed(f"{100 * interval(range(n)).coverage:.4g}" for n in counts)
+
+
 DNI = f"dni_depth({depth.BLIND})"
 SILENT = f"dni_depth({depth.BLIND}, lr=0.0)"
 CUT = "dni_unlocked(cuts=(0, 3, 5), {})"
 
 FACTS: dict[tuple[str, str], list[Callable[[], str]]] = {
+    ("docs/measuring.md", "Intervals"): [
+        lambda: f"in {100 * interval(range(6)).coverage:.1f} % of experiments",
+        lambda: f"of five, four, three and two the range does in {ranges(5, 4, 3, 2)} %",
+        lambda: (
+            "of 5, 8 and 10 normal differences holds the truth in "
+            f"{listed(covered(False, normal, 0, n) for n in (5, 8, 10))} % of experiments"
+        ),
+        lambda: (
+            f"of 10 exponential ones ours covers {covered(True, one_sided, 1, 10)} %, the "
+            f"bootstrap {covered(False, one_sided, 1, 10)} %"
+        ),
+    ],
     ("README.md", "What was found"): [
         lambda: f"{listed(by_T('equal T', (2, 3, 4)))} times the T_task of truncation",
-        lambda: f"At T = 5 it is {by_T('equal T', [5])[0]} times, which is undecided",
+        lambda: f"and {by_T('equal T', [5])[0]} times at T = 5, undecided",
+        lambda: f"Of what full BPTT gains it wins {listed(wins((2, 3, 4, 5)))}",
         lambda: f"`dni` reaches {effect('dependency', 'each at the best T')} of their T_task",
         lambda: f"takes {effect('speed', 'takes less time than one of tbptt')} times the time",
         lambda: f"{effect('speed', 'takes fewer FLOPs than one of tbptt')} times the FLOPs",
-        lambda: f"{update('every layer', words=False)} times those of backpropagation",
+        lambda: (
+            f"{faster('timesteps than tbptt', HARDEST)} times the timesteps (none saved at T = 5) "
+            f"and {faster('seconds than tbptt', HARDEST)} times the seconds, undecided"
+        ),
         lambda: (
             f"are {faster_than(DECOUPLED, ONE)} times as fast as one process, data parallelism "
             f"{faster_than('ddp bptt', ONE)} times"
@@ -355,8 +442,7 @@ FACTS: dict[tuple[str, str], list[Callable[[], str]]] = {
             f"{updates_to(0.95, 'bptt')}"
         ),
         lambda: f"a longer window scores {headroom(2, 3)} and {headroom(3, 3)} bits less",
-        lambda: f"`dni` {fewer_bits(2, 3)} and {fewer_bits(3, 3)} less, undecided",
-        lambda: f"`dni` scores {more_bits(5, 3)} and {more_bits(8, 3)} bits more than `tbptt`",
+        lambda: f"at scale 0.1, wins back {listed(wins_bits((2, 3)))}, undecided",
         lambda: (
             f"it is {missing('plain_copy (reset)')} and {missing('repeat_copy (reset)')} times "
             "what truncation keeps"
@@ -494,6 +580,11 @@ FACTS: dict[tuple[str, str], list[Callable[[], str]]] = {
             f"it is {listed(by_T('equal memory', (3, 4)))} times, undecided"
         ),
         lambda: f"solves {listed(by_T('equal T and seconds', (2, 3, 4, 5)))} times the T_task",
+        lambda: f"after a tenth of it it is {listed(early((2, 3, 4, 5)))}",
+        lambda: f"full BPTT solves {listed(levels_short((2, 3, 4, 5)))} timesteps of T_task more",
+        lambda: f"`dni` wins back {listed(wins((2, 3, 4, 5)))} of them",
+        lambda: f"solves {in_protocol('reset')} times the T_task of truncation on this protocol",
+        lambda: f"on the stream, after 10,000, {in_protocol('stream')} times",
         lambda: f"`dni` reaches {effect('dependency', 'each at the best T')} of its T_task",
         lambda: f"takes {effect('speed', 'takes less time than one of tbptt')} times the time",
         lambda: f"and {effect('speed', 'takes fewer FLOPs than one of tbptt')} times the FLOPs of",
@@ -502,6 +593,13 @@ FACTS: dict[tuple[str, str], list[Callable[[], str]]] = {
             f"{faster('FLOPs than tbptt')} times the FLOPs and "
             f"{faster('timesteps than tbptt')} times the timesteps"
         ),
+        lambda: (
+            f"it takes {faster('seconds than tbptt', HARDEST)} times the seconds and "
+            f"{faster('FLOPs than tbptt', HARDEST)} times the FLOPs, both undecided, and "
+            f"{faster('timesteps than tbptt', HARDEST)} times the timesteps"
+        ),
+        lambda: f"{listed(along('timesteps than tbptt').values())} times at T = 2, 3, 4, 5 and 8",
+        never_there,
         lambda: (
             f"takes {effect('speed', 'takes less time than one of full')} times the time at "
             f"{effect('speed', 'takes fewer FLOPs than one of full')} times the FLOPs"
@@ -514,15 +612,19 @@ FACTS: dict[tuple[str, str], list[Callable[[], str]]] = {
         lambda: f"eager, {over_full('eager')} times",
         lambda: (
             f"it is {missing('plain_copy (reset)')} and {missing('repeat_copy (reset)')} times "
-            f"what truncation keeps, on text {missing('char_lm')} of it"
+            "what truncation keeps, on copy and repeat copy; on text, T = 5, "
+            f"{missing('char_lm')} of it"
         ),
-        lambda: f"{reach('plain_copy')} and {reach('repeat_copy')} timesteps back and more",
+        lambda: f"it reaches ≥ {reach('plain_copy')} and ≥ {reach('repeat_copy')} timesteps",
         lambda: f"is {aligned('plain_copy')} on copy and {aligned('repeat_copy')} on repeat copy",
         lambda: f"its norm {added('plain_copy')} and {added('repeat_copy')} of the truncated",
-        lambda: f"On text the cosine is {aligned('char_lm')}, undecided",
+        lambda: (
+            f"the norm is {added('char_lm')}, most of which is the scale, and the cosine "
+            f"{aligned('char_lm')}, undecided"
+        ),
         lambda: f"a longer window scores {headroom(2, 4)} and {headroom(3, 4)} bits less",
-        lambda: f"`dni` scores {fewer_bits(2, 4)} and {fewer_bits(3, 4)} bits less",
-        lambda: f"and {more_bits(5, 4)} and {more_bits(8, 4)} bits more, which is worse",
+        lambda: f"of which `dni` wins back {listed(wins_bits((2, 3)))}, at scale 0.1",
+        lambda: f"scores {more_bits(5, 4)} and {more_bits(8, 4)} bits more than `tbptt`",
         lambda: f"solves {rival('memory', 'recomputed(T=2)')} times its T_task.",
         lambda: (
             f"`tbptt(T=8)` solves {rival('seconds', 'tbptt(T=8)')} times, full BPTT "
@@ -537,7 +639,7 @@ FACTS: dict[tuple[str, str], list[Callable[[], str]]] = {
         lambda: f"`snap(T=3)` {rival('data', 'snap(T=3)')} times, undecided",
         lambda: f"solves {rival('data', 'tbptt(T=3, every=1)')} times its T_task, as windows side",
         lambda: f"`uoro(T=3)` solves {rival('data', 'uoro(T=3)')} times",
-        lambda: f"solves {effect('bootstrapping', 'longer')} times the T_task of `sg`",
+        lambda: f"solves {listed(over_sg((2, 3, 4, 5)))} times the T_task of `sg`",
         lambda: f"takes {flops_over_dni('sg')} times its FLOPs",
         lambda: f"solves {clipped()} of the T_task of `dni` at T = 3",
     ],
@@ -548,6 +650,8 @@ FREE = re.compile(
     r"`[^`]*`|T = \d(?:, \d)*(?: to \d)?(?: and \d)?|T is \d|T_task 3\b|LSTM 64"
     r"|λ = 0.8|bfloat16|windows of \d+|batch \d+|T \+ 1|\d(?:, \d)* and \d layers|1e-\d"
     r"|[235]00 updates|batches of 1,024|layers 0, 3 and 5|95 %|T than 5"
+    r"|97.5 %|p < 0.05|scale 0\.[15]|scale 1\b|[358]0?,000 timesteps(?: of copy)?|and 30,000 of"
+    r"|T = 6|touches 0|hold 0|2T"
     r"|takes 1, 4 or 16 times|layers of 1,024 units|its 500,000 updates"
 )
 """Digits that are no finding: options, windows, and the size of the model."""
@@ -577,11 +681,24 @@ def test_what_is_called_undecided_is_and_nothing_else() -> None:
         decided = {"equal T": 3, "equal memory": 1, "equal T and seconds": 3}[at]
         undecided = len(windows) - decided
         assert ruled == ["supported"] * decided + ["undecided"] * undecided, at
-    for T in (2, 3, 5, 8):
-        assert ruling("dependency", "dni scores fewer bits", T) == "undecided"
+    for T in (2, 3):
+        assert ruling("dependency", BITS, T) == "undecided"
+        share = at_T(BITS, T).details[0]
+        assert re.search(r"wins back \d\.\d+ \[-", share), "its range holds 0"
     for T in (5, 8):
-        (said,) = found("dependency", "dni scores fewer bits", f"T={T}").details
-        assert said.startswith("no headroom at this budget")
+        assert ruling("dependency", BITS, T) == "no"  # headroom
+    for T in (2, 3, 4, 5):
+        assert ruling("bootstrapping", "dni solves longer", T) == "undecided"
+    hardest = {f.says.split()[3]: rule for f, rule in rulings_of("speed")
+               if "than tbptt" in f.says and f.says.endswith(HARDEST)}  # fmt: skip
+    assert float(along("timesteps than tbptt")["5"]) >= 1
+    assert hardest == {"seconds": "undecided", "FLOPs": "undecided", "timesteps": "supported"}
+
+
+def rulings_of(claim: str) -> list[tuple[Finding, str]]:
+    """Every finding of a claim with its verdict."""
+    adjusted = holm([f.paired.p for f in findings(claim)])
+    return [(f, f.verdict(p)) for f, p in zip(findings(claim), adjusted, strict=True)]
 
 
 def ruling(claim: str, says: str, T: int) -> str:
@@ -593,11 +710,11 @@ def test_full_backpropagation_solves_the_most_in_the_fewest_seconds() -> None:
     def seconds(runs: Iterable[Record]) -> float:
         return median(r.curve[-1]["seconds"] for r in runs)
 
-    for task in ("plain_copy", "repeat_copy"):
-        runs = [r for r in tuned(records("table1_desk")) if r.spec.task.startswith(task)]
+    for copying in ("plain_copy", "repeat_copy"):
+        runs = [r for r in tuned(records("table1_desk")) if r.spec.task.startswith(copying)]
         arms = {r.spec.trainer for r in runs}
         spent = {arm: seconds(r for r in runs if r.spec.trainer == arm) for arm in arms}
-        levels = {arm: solved(arm, task) for arm in arms}
+        levels = {arm: solved(arm, copying) for arm in arms}
         assert min(spent, key=spent.__getitem__) == "bptt"
         assert max(levels, key=levels.__getitem__) == "bptt"
         assert max(r.spec.T or 0 for r in runs if name(r) == "dni") == 5

@@ -136,15 +136,18 @@ def test_few_values_have_a_range_and_say_what_it_covers() -> None:
     assert difference([(v, 0.0) for v in (1.0, 2.0, 3.0, 4.0, 5.0)]).effect.coverage == 0.9375
     assert interval([1.0, 2, 3, 4, 5, 6]).said(0) == "4 [1, 6]"
     assert interval([4.0]).said(1) == "4.0"
+    assert Interval(-0.001, -0.02, 0.001, 9).said(2) == "0.00 [-0.02, 0.00]"
     assert brackets(3, 3) == "range of 3, which covers 75 %"
     assert brackets(1) == ""
-    assert brackets(5, 6) == "range of 5, which covers 93.75 % or 95 % interval"
+    assert brackets(5, 6) == "95 % interval or range of 5, which covers 93.75 %"
 
 
 def test_equal_pairs_have_no_interval() -> None:
     """Ten pairs without any spread do not tell the effect to the last digit."""
     assert ratio([(1.5, 1.0)] * 10).said(2) == "1.50 [all equal]"
-    assert ratio([(3 * v, 2 * v) for v in (0.1, 0.7, 1.1, 1.3, 1.7, 2.3)]).said(2).endswith("equal]")
+    assert (
+        ratio([(3 * v, 2 * v) for v in (0.1, 0.7, 1.1, 1.3, 1.7, 2.3)]).said(2).endswith("equal]")
+    )
     assert difference([(1.0, 0.0)] * 9 + [(1.1, 0.0)]).said(2) == "1.01 [1.00, 1.03]"
     assert difference([(1.0, 0.0)]).said(2) == "1.00"
 

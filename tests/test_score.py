@@ -142,7 +142,7 @@ def test_headroom_is_what_the_best_longer_window_gains(registry: Registry) -> No
                for T in (2, 4, 8)]  # fmt: skip
     records += [graded("dni(T=2)", seed, 0.6) for seed in range(6)]
     said = "\n".join(judged(registry.make("claim", "dependency"), records))
-    assert "headroom at this budget: 0.2500 [0.2500, 0.2500] accuracy, to tbptt(T=4)" in said
+    assert "headroom 0.2500 [all equal] accuracy, to tbptt(T=4); dni wins back 0.40 [" in said
 
 
 def test_an_accuracy_is_recorded_and_judged_by_its_direction(folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -14,7 +15,7 @@ from harness.analysis.scoring import first, heading, result, score, target
 from harness.analysis.table import distinct, summary
 from harness.analysis.text import aligned
 from harness.score import Score
-from harness.statistics import interval
+from harness.statistics import brackets, interval
 from harness.store import Record
 
 HEADER = (
@@ -48,7 +49,7 @@ class Section:
     """The trainers of one setting side by side.
 
     header:  names of the columns
-    said:    the setting; then, if any run completed, the score and the target
+    said:    the setting; then, if any run completed, the score and the target, and what is left out
     records: every run of the setting, whatever its status
     score, target: None where nothing completed
     lines:   by trainer
@@ -63,7 +64,7 @@ class Section:
 
 
 def comparison(records: Sequence[Record]) -> str:
-    """One table per setting, one line per trainer: medians over seeds with 95 % intervals.
+    """One table per setting, one line per trainer: medians over seeds with their intervals.
 
     The target is what the weakest trainer reaches: the level that its median seed solves, or its
     median best validation score. Runs that did not complete are counted and left out of the
@@ -90,9 +91,20 @@ def _section(records: list[Record]) -> Section:
         lines = [Line(t, groups[t], [_seeds(0, len(groups[t])), *empty]) for t in labels]
         return Section(header, (where,), records, None, None, lines)
     goal, one = target(some), some[0][0]
-    said = where, f"score: {heading(one)}; target: {score(one).goal(goal)}"
+    about = f"score: {heading(one)}; target: {score(one).goal(goal)}"
+    spread = brackets(*map(len, some))
+    said = [where, f"{about}; in brackets: {spread}" if spread else about]
+    if gone := left_out(records):
+        said.append(gone)
     lines = [Line(label, groups[label], _cells(groups[label], goal, header)) for label in labels]
-    return Section(header, said, records, score(one), goal, lines)
+    return Section(header, tuple(said), records, score(one), goal, lines)
+
+
+def left_out(records: Sequence[Record]) -> str:
+    """How many runs are counted and in no number, by what became of them; empty: none."""
+    broke = Counter(record.status for record in records if record.status != "complete")
+    said = ", ".join(f"{n} {status}" for status, n in sorted(broke.items()))
+    return f"left out: {said}" if said else ""
 
 
 def _printed(section: Section) -> str:

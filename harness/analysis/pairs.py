@@ -19,7 +19,7 @@ Rates = tuple[float, float]
 K = TypeVar("K")
 
 NONE_SOLVED = 3
-"""T_task, N·R + 3, where no level is solved, or the run diverged."""
+"""T_task, N·R + 3, where no level is solved, or the run diverged or collapsed."""
 
 
 def name(record: Record) -> str:
@@ -90,8 +90,25 @@ def arms(records: Sequence[Record]) -> dict[str, list[Record]]:
 
 
 def where(records: Iterable[Record]) -> str:
-    """The tasks of runs, in words."""
-    return ", ".join(sorted({task(record) for record in records}))
+    """What runs were made on, in words: tasks and protocols, budgets, scales of predictions."""
+    listed = list(records)
+    budgets = {f"{r.spec.timesteps:,} timesteps" for r in listed}
+    each = {task(r) if len(budgets) == 1 else f"{task(r)} {r.spec.timesteps:,} timesteps"
+            for r in listed}  # fmt: skip
+    return ", ".join([*sorted(each), *(budgets if len(budgets) == 1 else ()), *_scales(listed)])
+
+
+def _scales(records: Iterable[Record]) -> list[str]:
+    """The factors on synthetic gradients where they are used, by method."""
+    found: dict[str, set[float]] = {}
+    for record in records:
+        scale = record.header.get("options", {}).get("trainer", {}).get("scale")
+        if scale is not None:
+            found.setdefault(name(record), set()).add(scale)
+    return [
+        f"scale of {method} {' and '.join(f'{scale:g}' for scale in sorted(scales))}"
+        for method, scales in sorted(found.items())
+    ]
 
 
 def of(trainer: str, **options: float) -> Callable[[Record], bool]:
@@ -149,6 +166,13 @@ def pairs(
         for record in filter(ours, listed)
         if (key := (setting(record), record.spec.seed, same(record))) in other
     ]
+
+
+def by_T(beside: Iterable[Pair]) -> list[tuple[int, list[Pair]]]:
+    """The pairs in groups, by the T of the first of each."""
+    listed = list(beside)
+    windows = sorted({a.spec.T or 0 for a, _ in listed})
+    return [(T, [pair for pair in listed if (pair[0].spec.T or 0) == T]) for T in windows]
 
 
 def units(

@@ -45,8 +45,6 @@ def summary(record: Record) -> Row:
     last = record.curve[-1] if record.curve else {}
     known = {**asdict(record.spec), **record.header, **last, **record.end}
     timesteps, seconds = last.get("timesteps", 0), last.get("seconds", 0.0)
-    scored = [r for r in record.curve if r["bits"] is not None]
-    tail = [r["bits"] for r in scored if r["timesteps"] > 0.9 * record.spec.timesteps]
     best = min((r["bits"] for r in record.validation), default=None)
     known |= {
         "run_id": record.spec.id,
@@ -54,7 +52,7 @@ def summary(record: Record) -> Row:
         "status": record.status,
         "engine": record.engine,
         "timesteps": timesteps,
-        "bits": sum(tail) / len(tail) if tail else (scored or [{}])[-1].get("bits"),
+        "bits": record.ending,
         "trace_bytes": known.get("trace_bytes", 0 if record.end else None),
         "throughput": timesteps * record.spec.batch / seconds if seconds else None,
         "flops_per_timestep": last["flops"] / timesteps if timesteps else None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -45,11 +46,14 @@ def said_p(p: float) -> str:
 
 
 def heading(claim: Claim, records: Sequence[Record]) -> str:
-    """The question, and how many of the runs diverged."""
+    """The question, and how many of the runs broke."""
     finished = [record for record in records if record.finished]
-    diverged = sum(record.status == "diverged" for record in finished)
-    said = f"; {diverged} of {len(finished)} runs diverged" if diverged else ""
-    return f"{claim.name} ({claim.letter}): {claim.question}{said}"
+    broke = Counter(record.status for record in finished if record.status != "complete")
+    said = " and ".join(f"{n} {status}" for status, n in sorted(broke.items(), reverse=True))
+    return (
+        f"{claim.name} ({claim.letter}): {claim.question}"
+        + (f"; of {len(finished)} runs {said}" if said else "")
+    )  # fmt: skip
 
 
 def unrecorded(claim: Claim) -> str:

@@ -36,7 +36,7 @@ def ranked(
             found.append(
                 Finding(
                     says=f"{trainer} solves longer dependencies than {DNI} at {at}",
-                    where=where(a for a, _ in beside),
+                    where=where(record for pair in beside for record in pair),
                     paired=ratio(units(beside, values, "geometric")),
                     null=1, unit=f"× T_task, {method(trainer)} / dni", if_true="above",
                     details=medians(beside, values),

@@ -37,7 +37,8 @@ class Clipping(Claim):
                 found.append(
                     Finding(
                         says=f"tbptt {said} solves nine tenths of what dni does, or more",
-                        where=f"{where(a for a, _ in beside)}, T={beside[0][0].spec.T}",
+                        where=f"{where(r for pair in beside for r in pair)}, "
+                        f"T={beside[0][0].spec.T}",
                         paired=ratio(
                             units(beside, lambda a, b: (span(a), span(b)), "geometric"), CLOSED
                         ),

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from statistics import median
 
+from harness.analysis.headroom import Headroom, headroom, line
 from harness.analysis.pairs import (
     NONE_SOLVED,
     Pair,
     by,
     by_score,
+    by_T,
     levelled,
     name,
     of,
@@ -25,10 +28,14 @@ from harness.analysis.pairs import (
     units,
     where,
 )
+from harness.analysis.scoring import result
 from harness.claim import Claim, Finding
 from harness.score import Score
 from harness.statistics import Paired, difference, ratio, ratio_of_medians
 from harness.store import Record
+
+EARLY = (0.1, 0.3)
+"""Shares of the budget at which the effect is also told."""
 
 
 class Dependency(Claim):
@@ -36,7 +43,8 @@ class Dependency(Claim):
 
     At equal T; at equal memory, which gives tbptt the next window that takes as much or more; at
     equal T and equal seconds; and at equal seconds with the best window of each that was run,
-    where truncation may also use the whole episode.
+    where truncation may also use the whole episode. Beside each but the last stands the headroom,
+    by how much a longer window is better than truncation there, and what share of it dni wins.
     """
 
     letter = "b"
@@ -48,45 +56,58 @@ class Dependency(Claim):
         copying = [r for r in listed if levelled(r)]
         beside = _beside(copying)
         found = [
-            *(_longer("equal T", T, group, spans, _levels(group)) for T, group in _by_T(beside)),
-            *(_longer("equal memory", T, group, spans, _matched(group))
-              for T, group in _by_T(_richer(copying))),
-            *(_longer("equal T and seconds", T, group, spans_at_equal_seconds)
-              for T, group in _by_T(beside)),
+            *(_longer("equal T", T, group, copying, spans, (_early(group), *_levels(group)))
+              for T, group in by_T(beside)),
+            *(_longer("equal memory", T, group, copying, spans, _matched(group))
+              for T, group in by_T(_richer(copying))),
+            *(_longer("equal T and seconds", T, group, copying, spans_at_equal_seconds)
+              for T, group in by_T(beside)),
         ]  # fmt: skip
         if best := _best(copying):
             found.append(
                 _finding(
-                    "equal seconds, each at the best T that was run", where(copying), ratio(best),
+                    "equal seconds, each at the best T that was run",
+                    where(r for r in copying if name(r) == "dni"), ratio(best),
                     (_offered(copying),),
                 )
             )  # fmt: skip
         return [*found, *(f for by, group in by_score(listed) for f in _scored(by, group))]
 
 
-def _finding(at: str, where: str, paired: Paired, details: Sequence[str] = ()) -> Finding:
-    return Finding(
-        says=f"dni solves longer dependencies than truncation at {at}", where=where,
-        paired=paired, null=1, unit="× T_task, dni / truncation", if_true="above",
-        details=tuple(details),
-    )  # fmt: skip
-
-
 def _longer(
     at: str,
     T: int,
     group: Sequence[Pair],
+    records: Sequence[Record],
     values: Callable[[Record, Record], tuple[float, float]],
     details: Sequence[str] = (),
 ) -> Finding:
-    there = f"{where(a for a, _ in group)}, T={T}"
-    return _finding(at, there, ratio(units(group, values, "geometric")), details)
+    """At one T, beside what truncation costs there."""
+    at_seconds = values is spans_at_equal_seconds
+
+    def three(a: Record, b: Record, c: Record) -> tuple[float, float, float]:
+        ours, theirs = values(a, b)
+        return ours, theirs, span(c, min(seconds(a), seconds(b)) if at_seconds else math.inf)
+
+    room = headroom(group, records, three)
+    return _finding(
+        at, f"{_where(group)}, T={T}", ratio(units(group, values, "geometric")),
+        (line(room, "dni"), *details), room,
+    )  # fmt: skip
 
 
-def _by_T(beside: Sequence[Pair]) -> list[tuple[int, list[Pair]]]:
-    """The pairs in groups, by the T of dni."""
-    windows = sorted({a.spec.T or 0 for a, _ in beside})
-    return [(T, [pair for pair in beside if pair[0].spec.T == T]) for T in windows]
+def _finding(
+    at: str, where: str, paired: Paired, details: Sequence[str], room: Headroom | None = None
+) -> Finding:
+    return Finding(
+        says=f"dni solves longer dependencies than truncation at {at}", where=where,
+        paired=paired, null=1, unit="× T_task, dni / truncation", if_true="above",
+        headroom=room.found.effect if room else None, details=tuple(details),
+    )  # fmt: skip
+
+
+def _where(group: Sequence[Pair]) -> str:
+    return where(a for a, _ in group)
 
 
 def _beside(group: Sequence[Record]) -> list[Pair]:
@@ -143,6 +164,22 @@ def _offered(records: Sequence[Record]) -> str:
     return f"dni was run at T={windows('dni')}; truncation at T={windows('tbptt')}{whole}"
 
 
+def _early(group: Sequence[Pair]) -> str:
+    """The effect after a part of the budget, on which it depends."""
+
+    def after(share: float) -> str:
+        values = units(group, lambda a, b: (_span(a, share), _span(b, share)), "geometric")
+        return f"{share:.0%} of the timesteps {ratio(values).said(2)}"
+
+    return f"after {', '.join(map(after, EARLY))}"
+
+
+def _span(record: Record, share: float) -> float:
+    """T_task of the level solved after a share of the timesteps."""
+    done = [row for row in record.curve if row["timesteps"] <= share * record.spec.timesteps]
+    return span(record, done[-1]["seconds"]) if done else NONE_SOLVED
+
+
 def _levels(beside: Sequence[Pair]) -> tuple[str, ...]:
     """A line per task: T_task and N, with the ratio of medians where truncation solved any."""
     lines = []
@@ -171,30 +208,20 @@ def _symbols(record: Record) -> float:
 
 
 def _scored(score: Score, records: Sequence[Record]) -> list[Finding]:
-    return [
-        Finding(
-            says=f"dni scores {score.improvement} than tbptt at equal T",
-            where=f"{where(a for a, _ in group)}, T={T}",
-            paired=difference(units(group, results, "arithmetic")),
-            null=0, unit=f"{score.column}, dni − tbptt", if_true=score.side, digits=4,
-            details=(_headroom(score, records, T),),
-        )
-        for T, group in _by_T(_beside(records))
-    ]  # fmt: skip
+    def three(a: Record, b: Record, c: Record) -> tuple[float, float, float]:
+        return (*results(a, b), result(c) or 0.0)
 
-
-def _headroom(score: Score, records: Sequence[Record], T: int) -> str:
-    """What there is to gain from beyond the cut: by how much the best longer window is better."""
-    gains = []
-    for longer in sorted({r.spec.T or 0 for r in records if name(r) == "tbptt"}):
-        ours, theirs = (T, longer) if not score.higher else (longer, T)
-        beside = pairs(records, of("tbptt", T=ours), of("tbptt", T=theirs), lambda r: None)
-        if longer > T and beside:
-            gains.append((difference(units(beside, results, "arithmetic")).effect, longer))
-    gain, longer = max(gains, key=lambda each: each[0].centre, default=(None, 0))
-    if gain is None:
-        return "headroom unknown: no longer window was run"
-    if gain.centre <= 0:
-        return f"no headroom at this budget: no longer window scores {score.improvement}"
-    said = f"{gain.said(4)} {score.column}"
-    return f"headroom at this budget: {said}, to tbptt(T={longer}), {gain.n} pairs"
+    found = []
+    for T, group in by_T(_beside(records)):
+        room = headroom(group, records, three, higher=score.higher)
+        found.append(
+            Finding(
+                says=f"dni scores {score.improvement} than tbptt at equal T",
+                where=f"{_where(group)}, T={T}",
+                paired=difference(units(group, results, "arithmetic")),
+                null=0, unit=f"{score.column}, dni − tbptt", if_true=score.side, digits=4,
+                headroom=room.found.effect if room else None,
+                details=(line(room, "dni", score.column, 4),),
+            )
+        )  # fmt: skip
+    return found

@@ -7,6 +7,7 @@ from statistics import median
 
 from harness.analysis.pairs import by, name, setting, where
 from harness.claim import Claim, Finding
+from harness.claims._gradients import learned
 from harness.statistics import difference, interval
 from harness.store import Record
 
@@ -26,6 +27,7 @@ class Negligible(Claim):
 
     def findings(self, records: Sequence[Record]) -> list[Finding]:
         truncated = {(setting(r), r.spec.T) for r in records if name(r) == "tbptt" and r.probes}
+        there = by(setting, records)
         found = []
         for column, trainer, unit, says in (
             (
@@ -45,7 +47,7 @@ class Negligible(Claim):
                 r for r in records
                 if name(r) == trainer and r.probes and (setting(r), r.spec.T) in truncated
             ]  # fmt: skip
-            for group in by(lambda r: (setting(r), r.spec.T), probed).values():
+            for (at, T), group in by(lambda r: (setting(r), r.spec.T), probed).items():
                 values = [v for r in group if (v := _median(r, column)) is not None]
                 if values:
                     found.append(
@@ -53,7 +55,7 @@ class Negligible(Claim):
                             says=says, where=f"{where(group)}, T={group[0].spec.T}",
                             paired=difference([(value, 0) for value in values], NEGLIGIBLE),
                             null=NEGLIGIBLE, unit=unit, if_true="below",
-                            details=(_along(group, column),),
+                            details=(_along(group, column), *learned(there[at], T or 0)),
                         )
                     )  # fmt: skip
         return found

@@ -8,6 +8,7 @@ from statistics import median
 
 from harness.analysis.pairs import by, name, setting, where
 from harness.claim import Claim, Finding
+from harness.claims._gradients import learned
 from harness.statistics import difference, interval
 from harness.store import Record, Row
 
@@ -45,10 +46,13 @@ class Reach(Claim):
                 found.append(
                     Finding(
                         says="the true gradient has vanished within a window",
-                        where=f"{where(group)}, T={T}",
+                        where=f"{where(full)}, T={T}",
                         paired=difference([(value, 0) for value in reached], T), null=T,
                         unit="timesteps to a tenth", bound=bool(censored), if_true="below",
-                        digits=1, details=(*([cut] if censored else []), _by_lag(full, T)),
+                        digits=1,
+                        details=(
+                            *([cut] if censored else []), _by_lag(full, T), *learned(group, T),
+                        ),
                     )
                 )  # fmt: skip
             for T, predicting in by(
@@ -60,10 +64,10 @@ class Reach(Claim):
                     found.append(
                         Finding(
                             says="what dni adds is positively aligned with what is missing",
-                            where=f"{where(group)}, T={T}",
+                            where=f"{where(predicting)}, T={T}",
                             paired=difference([(value, 0) for value in cosines]), null=0,
                             unit="cosine, added with missing", if_true="above", digits=3,
-                            details=_by_distance(predicting),
+                            details=(*_by_distance(predicting), *learned(group, T)),
                         )
                     )  # fmt: skip
         return found

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.analysis.pairs import levelled, name, of, pairs, span, units, where
+from harness.analysis.headroom import headroom, line
+from harness.analysis.pairs import levelled, name, of, pairs, span, spans, units, where
 from harness.claim import Claim, Finding
 from harness.names.call import Call
 from harness.statistics import ratio
 from harness.store import Record
+
+TRUNCATION = "dni / truncation"
 
 
 class WarmUp(Claim):
@@ -31,18 +34,24 @@ class WarmUp(Claim):
                 (f"{W:,} timesteps of warm-up let dni solve longer dependencies",
                  "with / without", of("dni", warmup=0)),
                 (f"after {W:,} timesteps of warm-up dni solves longer dependencies than truncation",
-                 "dni / truncation", of("sg", warmup=W, scale=0)),
+                 TRUNCATION, of("sg", warmup=W, scale=0)),
             ):  # fmt: skip
                 beside = pairs(listed, of("dni", warmup=W), other, lambda r: r.spec.T)
-                if beside:
-                    found.append(
-                        Finding(
-                            says=says,
-                            where=f"{where(a for a, _ in beside)}, T={beside[0][0].spec.T}",
-                            paired=ratio(
-                                units(beside, lambda a, b: (span(a), span(b)), "geometric")
-                            ),
-                            null=1, unit=f"× T_task, {sides}", if_true="above",
-                        )
-                    )  # fmt: skip
+                if not beside:
+                    continue
+                gain = sides == TRUNCATION
+                room = headroom(beside, records, _spans) if gain else None
+                found.append(
+                    Finding(
+                        says=says, where=f"{where(a for a, _ in beside)}, T={beside[0][0].spec.T}",
+                        paired=ratio(units(beside, spans, "geometric")), null=1,
+                        unit=f"× T_task, {sides}", if_true="above",
+                        headroom=room.found.effect if room else None,
+                        details=(line(room, "dni"),) if gain else (),
+                    )
+                )  # fmt: skip
         return found
+
+
+def _spans(a: Record, b: Record, c: Record) -> tuple[float, float, float]:
+    return span(a), span(b), span(c)

@@ -18,6 +18,7 @@ from typing import NamedTuple
 from harness.records import lines, schema
 from harness.records.lines import Lines
 from harness.records.record import FINISHED, Record, Row
+from harness.score import T_TASK
 from harness.spec import RunSpec
 
 ALONG = {"curve": "curve", "validation": "validation", "probe": "probes"}
@@ -201,6 +202,19 @@ class _Attempt:
                     self._lose(f"its {said} ends at {last:,} of {budget:,} timesteps")
         if record.sound < math.inf and record.status in FINISHED:
             record.end = {**record.end, "status": "damaged", "error": self._wrong[0]}
+        elif record.status == "complete" and (said := self._collapsed()):
+            record.end = {**record.end, "status": "collapsed", "error": said}
+
+    def _collapsed(self) -> str:
+        """How the run ends at chance after it had solved a level; empty if it does not."""
+        record = self.record
+        if not any(row.get("t_task") for row in record.curve):
+            return ""
+        # records from before scores were stated are of tasks whose outputs are bits
+        chance, ending = self._score.get("chance", T_TASK.chance), record.ending
+        if chance is None or ending is None or ending < chance:
+            return ""
+        return f"ends at {ending:.3f} bits, where {chance:g} is chance"
 
 
 def _follows(row: Row, last: Row) -> bool:

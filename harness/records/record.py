@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from statistics import fmean
 from typing import Any
 
 from harness.spec import RunSpec
 
 Row = dict[str, Any]
 
-FINISHED = ("complete", "diverged")
+FINISHED = ("complete", "collapsed", "diverged")
 """The statuses of a run that is not resumed: it has its result."""
 
 
@@ -34,11 +35,19 @@ class Record:
 
     @property
     def status(self) -> str:
-        """complete, diverged, failed, incomplete (running, or killed), or damaged.
+        """complete, collapsed, diverged, failed, incomplete (running, or killed), or damaged.
 
-        A damaged run was finished, but its record has lost rows since and is not a result.
+        A collapsed run was made in full, solved a level, and ends at chance. A damaged run was
+        finished, but its record has lost rows since and is not a result.
         """
         return str(self.end.get("status", "incomplete"))
+
+    @property
+    def ending(self) -> float | None:
+        """The training loss in bits at the end: its mean over the last tenth of the timesteps."""
+        scored = [row for row in self.curve if row["bits"] is not None]
+        tail = [row for row in scored if row["timesteps"] > 0.9 * self.spec.timesteps]
+        return fmean(row["bits"] for row in tail or scored[-1:]) if scored else None
 
     @property
     def engine(self) -> str:

@@ -90,7 +90,7 @@ def _score(values: Sequence[Any]) -> bool:
         and value.get("rows", "validation") in ("curve", "validation")
         and _count(0)([value.get("digits", 0)])
         and value.get("digits", 0) < 20
-        and _maybe(_number)([value.get("least")])
+        and _maybe(_number)([value.get("least"), value.get("chance")])
         for value in values
     )
 

@@ -1,0 +1,64 @@
+"""What the tests of a claim can decide: pairs, smallest p, smallest effect."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from harness.analysis.text import aligned
+from harness.analysis.verdict import heading, said_p, unrecorded
+from harness.claim import FEWEST, LEVEL, Claim, Finding
+from harness.statistics import detectable, holm, least_p
+from harness.store import Record
+
+CANNOT = "cannot decide"
+"""Of a test whose smallest p-value, adjusted, is not below LEVEL."""
+
+
+def power(claim: Claim, records: Sequence[Record]) -> list[str]:
+    """The claim as lines of text: the question, then a line per finding.
+
+    The smallest p is that of all tests of the claim at their smallest, Holm-adjusted. The smallest
+    effect is what the test finds in 80 of 100 simulated experiments with as many pairs, of the
+    spread of the recorded ones, with the whole adjustment: as if no other test were decided.
+    """
+    findings = claim.findings([record for record in records if record.finished])
+    if not findings:
+        return [heading(claim, records), f"    {unrecorded(claim)}"]
+    least = holm([least_p(finding.paired.effect.n) for finding in findings])
+    cells = [
+        (
+            "can decide" if decides(finding, p) else CANNOT,
+            f"{finding.paired.effect.n} pairs",
+            f"least {said_p(p)}",
+            smallest(finding, len(findings)) if decides(finding, p) else "–",
+        )
+        for finding, p in zip(findings, least, strict=True)
+    ]
+    rows = aligned(cells, left=4)
+    return [
+        heading(claim, records),
+        *(f"    {row}  claim: {f.says}: {f.where}" for row, f in zip(rows, findings, strict=True)),
+    ]
+
+
+def decides(finding: Finding, least: float) -> bool:
+    """Whether the test of a finding can decide it; least: its smallest p, adjusted."""
+    return finding.paired.effect.n >= FEWEST and least < LEVEL
+
+
+def smallest(finding: Finding, tests: int) -> str:
+    """The effects that are found four times in five, in words; tests: of the claim."""
+    paired = finding.paired
+    if not paired.spread > 0:  # NaN, too
+        return "all pairs equal: no spread to go by"
+    size = detectable(paired.effect.n, LEVEL / tests) * paired.spread
+    if math.isinf(size):
+        return f"nothing, unless other tests are decided, too {finding.unit}"
+    low, high = (
+        (finding.null * math.exp(-size), finding.null * math.exp(size))
+        if paired.factor
+        else (finding.null - size, finding.null + size)
+    )
+    digits = finding.digits
+    return f"below {low:.{digits}f} or above {high:.{digits}f} {finding.unit}"
