@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
+import os
+import sys
 import tempfile
 import time
 from collections import defaultdict
@@ -129,7 +131,10 @@ def _exchange(rank: int, meeting: str, laps: int, post: Any) -> None:
     import torch
     from torch import distributed as dist
 
+    from harness.runs.member import LOOPBACK
+
     torch.set_num_threads(1)
+    os.environ.setdefault("GLOO_SOCKET_IFNAME", LOOPBACK[sys.platform])
     dist.init_process_group("gloo", init_method=f"file://{meeting}", rank=rank, world_size=2)
     clock = Clock()
 
