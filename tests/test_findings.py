@@ -13,15 +13,29 @@ import pytest
 
 from harness.analysis.layers import POINTS, is_call, layers
 from harness.analysis.pairs import name, of, pairs, span, tuned, units
-from harness.analysis.scoring import first
+from harness.analysis.scoring import cost_to, first
+from harness.analysis.sharing import examples_per_second, is_way
 from harness.analysis.table import memory
 from harness.claim import Finding
 from harness.names.call import Call, canonical
 from harness.registry import Registry
+from harness.simulation import predictions
+from harness.simulation.costs import Link
 from harness.statistics import ratio
 from harness.store import Record
 from harness.suites import depth
 from harness.suites.backward_cost import MULTIPLES
+from harness.suites.workers import (
+    ALONE,
+    DDP,
+    DECOUPLED,
+    GOAL,
+    GPIPE,
+    ONE_F_ONE_B,
+    UNCONNECTED,
+    UNLOCKED,
+    Way,
+)
 from tests.printed import RESULTS, printed, records
 from tests.test_docs import PAGES
 
@@ -264,43 +278,62 @@ def small_over_dni(width: int, batch: int) -> str:
     return f"{own[SMALL][9] / own['dni(T=3)'][9]:.1f}"
 
 
-def crews() -> dict[str, dict[int, Record]]:
-    """The runs on workers, by mode and method, then seed."""
-    found: dict[str, dict[int, Record]] = {}
-    for r in records("workers"):
-        mode = r.spec.workers.partition("(")[0]
-        one = "processes=1" in r.spec.workers
-        found.setdefault(f"{mode} {name(r)}{' alone' if one else ''}", {})[r.spec.seed] = r
-    return found
+def crew(way: Way) -> dict[int, Record]:
+    """The runs that processes share in one way, by seed."""
+    return {r.spec.seed: r for r in records("workers") if is_way(way)(r)}
 
 
-def faster_than(ours: str, theirs: str) -> str:
-    """Examples a second, over those of another mode; mean over seeds."""
-    a, b = crews()[ours], crews()[theirs]
-    pairs_of = [(a[s].end["examples_per_second"], b[s].end["examples_per_second"]) for s in a]
-    return f"{ratio(pairs_of).effect.centre:.2f}"
+def faster_than(ours: Way, theirs: Way) -> str:
+    """Examples a second, over those of another way; geometric mean over seeds."""
+    a, b = crew(ours), crew(theirs)
+    speeds = [(examples_per_second(a[s]), examples_per_second(b[s])) for s in a]
+    return f"{ratio(speeds).effect.centre:.2f}"
 
 
-def waited(crew: str) -> str:
+def waited(way: Way) -> str:
     """The share of their time in which workers waited."""
-    shares = [fmean(r.end["wait_seconds"]) / r.curve[-1]["seconds"] for r in crews()[crew].values()]
+    shares = [fmean(r.end["wait_seconds"]) / r.curve[-1]["seconds"] for r in crew(way).values()]
     return f"{median(shares):.2f}"
 
 
-def of_crew(crew: str, shown: str) -> str:
+def seconds_to_goal(way: Way) -> str:
+    """Of the median run; in all, where it does not get there."""
+    found = [cost_to(r, GOAL, "seconds") for r in crew(way).values()]
+    return f"{median(found):.1f}"
+
+
+def of_crew(way: Way, shown: str) -> str:
     """A row of the table of workers."""
-    ends = [r.end for r in crews()[crew].values()]
+    ends = [r.end for r in crew(way).values()]
     middle = {key: median(e[key] for e in ends)
               for key in ("bytes_per_example", "gradient_age_mean", "test_accuracy")}  # fmt: skip
     age = middle["gradient_age_mean"]
+    there = all(first(r, GOAL) for r in crew(way).values())
     return (
-        f"{shown} | {faster_than(crew, ONE)} | {middle['bytes_per_example']:,.0f} | {waited(crew)} "
-        f"| {f'{age:.2f}' if age else '0'} | {middle['test_accuracy']:.3f} |"
+        f"{shown} | {faster_than(way, ALONE)} | {seconds_to_goal(way) if there else 'never'} | "
+        f"{middle['bytes_per_example']:,.0f} | {waited(way)} | {f'{age:.2f}' if age else '0'} | "
+        f"{middle['test_accuracy']:.3f} |"
     )
 
 
-ONE = "unconnected bptt alone"
-DECOUPLED = "decoupled dni_depth"
+def simulated(mode: str, way: Way, processes: int = 2) -> str:
+    """A row of the table of what was simulated beside what was measured: examples a second."""
+    measured = fmean(examples_per_second(r) for r in crew(way).values())
+    found = predictions.as_measured(mode, processes)
+    return f"| {measured:,.0f} | {found:,.0f} | {100 * (found / measured - 1):+.0f} % |"
+
+
+def winners(link: Link, dear: int) -> str:
+    """A row of the table of who is fastest, by the number of processes."""
+    cells = []
+    for processes in predictions.PROCESSES[1:]:
+        alone = predictions.predicted("ddp", 1, link, dear)
+        speeds = {m: predictions.predicted(m, processes, link, dear) for m in predictions.MODES}
+        best = max(speeds, key=speeds.__getitem__)
+        cells.append(f"{best} {speeds[best] / alone:.1f}")
+    return f"| {' | '.join(cells)} |"
+
+
 SMALL = "behind(T=3, dtype='bfloat16', share=0.25)"
 BFLOAT = "behind(T=3, dtype='bfloat16')"
 
@@ -339,8 +372,8 @@ FACTS: dict[tuple[str, str], list[Callable[[], str]]] = {
         lambda: f"{effect('speed', 'takes fewer FLOPs than one of tbptt')} times the FLOPs",
         lambda: f"{update('every layer', words=False)} times those of backpropagation",
         lambda: (
-            f"are {faster_than(DECOUPLED, ONE)} times as fast as one process, data parallelism "
-            f"{faster_than('ddp bptt', ONE)} times"
+            f"are {faster_than(DECOUPLED, ALONE)} times as fast as one process, data parallelism "
+            f"{faster_than(DDP, ALONE)} times"
         ),
         lambda: f"`behind` solves {rival('data', 'behind(T=3)')} times the T_task of `dni`",
         lambda: f"recomputation {rival('data', 'recomputed(T=3)')} times",
@@ -391,18 +424,12 @@ FACTS: dict[tuple[str, str], list[Callable[[], str]]] = {
         ),
     ],
     ("docs/workers.md", "What was found"): [
-        lambda: of_crew("unconnected bptt", "| `unconnected` | `bptt`"),
-        lambda: of_crew("ddp bptt", "| `ddp` | `bptt`"),
+        lambda: of_crew(UNCONNECTED, "| `unconnected` | `bptt`"),
+        lambda: of_crew(DDP, "| `ddp` | `bptt`"),
         lambda: of_crew(DECOUPLED, "| `decoupled` | `dni_depth`"),
-        lambda: of_crew("decoupled dni_unlocked", "| `decoupled` | `dni_unlocked(inputs=True)`"),
-        lambda: of_crew("one_f_one_b bptt", "| `one_f_one_b` | `bptt`"),
-        lambda: of_crew("gpipe bptt", "| `gpipe` | `bptt`"),
-        lambda: f"make {faster_than(DECOUPLED, 'ddp bptt')} times the examples of DDP",
-        lambda: (
-            f"{waited(DECOUPLED)} of their time against {waited('one_f_one_b bptt')} and "
-            f"{waited('gpipe bptt')}"
-        ),
-        lambda: f"reaches {faster_than('ddp bptt', 'unconnected bptt')} of the speed",
+        lambda: of_crew(UNLOCKED, "| `decoupled` | `dni_unlocked(inputs=True)`"),
+        lambda: of_crew(ONE_F_ONE_B, "| `one_f_one_b` | `bptt`"),
+        lambda: of_crew(GPIPE, "| `gpipe` | `bptt`"),
     ],
     ("docs/methods.md", "From which length on"): [
         *(partial(lengths, width, batch) for width in (16, 64) for batch in (4, 32)),

@@ -22,15 +22,20 @@ TIMESTEPS, STRETCH = 100, 5
 CUT = "cuts=(2,)"
 """Half of the parameters below it, half above."""
 
+SLOW = 3e-4
+"""The rate at which synthesisers keep up with layers so wide, at a seed that is not among these: of
+four pairs of rates, for layers and for synthesisers, the one that learns most."""
+
 GOAL = 0.9
 """Accuracy on validation, to which seconds are counted."""
 
 
 class Way(NamedTuple):
-    """How processes share a run, and what trains it."""
+    """How processes share a run, what trains it, and the rate of the model's Adam."""
 
     mode: str
     trainer: str
+    lr: float = 1e-3
 
 
 ALONE = Way("unconnected(processes=1)", "bptt")
@@ -38,8 +43,8 @@ UNCONNECTED = Way("unconnected(processes=2)", "bptt")
 DDP = Way("ddp(processes=2)", "bptt")
 GPIPE = Way(f"gpipe({CUT}, processes=2)", "bptt")
 ONE_F_ONE_B = Way(f"one_f_one_b({CUT}, processes=2)", "bptt")
-DECOUPLED = Way("decoupled(processes=2)", f"dni_depth({CUT})")
-UNLOCKED = Way("decoupled(processes=2)", f"dni_unlocked({CUT}, inputs=True)")
+DECOUPLED = Way("decoupled(processes=2)", f"dni_depth({CUT}, lr={SLOW})", SLOW)
+UNLOCKED = Way("decoupled(processes=2)", f"dni_unlocked({CUT}, inputs=True, lr={SLOW})", SLOW)
 WAYS = (ALONE, UNCONNECTED, DDP, GPIPE, ONE_F_ONE_B, DECOUPLED, UNLOCKED)
 
 
@@ -47,7 +52,7 @@ def run(way: Way, seed: int) -> RunSpec:
     """A run of this suite; nothing is clipped, since a decoupled block would clip on its own."""
     return RunSpec(
         task="images(data='digits')", model=f"mlp(hidden={HIDDEN}, layers={LAYERS}, norm='layer')",
-        trainer=way.trainer, workers=way.mode, seed=seed, batch=BATCH, lr=1e-3, clip=0.0,
+        trainer=way.trainer, workers=way.mode, seed=seed, batch=BATCH, lr=way.lr, clip=0.0,
         timesteps=TIMESTEPS,
     )  # fmt: skip
 
