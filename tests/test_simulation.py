@@ -5,12 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import simpy
 
 from harness.simulation.costs import BYTES, Costs, Link, read
 from harness.simulation.modes import (
     BUCKET,
     Behaviour,
     Plan,
+    Process,
+    Wire,
     World,
     all_forward,
     alternating,
@@ -85,6 +88,24 @@ def test_gradients_travel_while_the_backward_pass_goes_on(
     slow = Link(0.0, 1e3)  # 4 s each: they queue, from the end of the topmost layer's pass
     assert took(ddp, 2, link=slow) == pytest.approx(2 + 1 + (4 * each + 2 * BYTES) / 1e3)
     assert BUCKET == 25 * 2**20
+    monkeypatch.setattr("harness.simulation.modes.BUCKET", 3 * each)  # the first alone is small
+    assert took(ddp, 2, link=link) == pytest.approx(6 + (3 * each + BYTES) / link.bandwidth)
+
+
+def test_messages_leave_one_behind_the_other() -> None:
+    clock, arrived = simpy.Environment(), []
+    wire = Wire(clock, Link(latency=1.0, bandwidth=10))
+
+    def listen() -> Process:
+        for _ in range(2):
+            yield wire.take()
+            arrived.append(clock.now)
+
+    wire.send(20)
+    wire.send(30)
+    clock.process(listen())
+    clock.run()
+    assert arrived == [3.0, 6.0]
 
 
 @pytest.mark.parametrize("mode", [gpipe, one_f_one_b])
@@ -138,6 +159,14 @@ def test_decoupled_blocks_do_not_wait_for_messages_within_their_queue() -> None:
     ) / 10
     # the lower block's forward pass, up, the upper block, down; the lower's own pass is meanwhile
     assert lock_step == pytest.approx(2 * FORWARD + 2 + 2 * (FORWARD + BACKWARD) + 2)
+
+
+@pytest.mark.parametrize(("mode", "messages"), [(decoupled, 1), (decoupled_inputs, 2)])
+def test_where_the_network_is_slow_it_sets_the_pace(mode: Behaviour, messages: int) -> None:
+    """Down comes a gradient, and with it the synthetic input that it is for."""
+    link = Link(0.0, BYTES * WIDTH * BATCH / 10)
+    pace = (took(mode, 4, 20, link=link) - took(mode, 4, 10, link=link)) / 10
+    assert pace == pytest.approx(10 * messages)
 
 
 def test_on_synthetic_inputs_nobody_waits_for_the_block_below() -> None:
