@@ -49,7 +49,7 @@ def plan(
         measured[part, "forward"], measured[part, "teach"] = each(say), each(teach)
         measured[part, "update"] = {1: 0.0}
     costs = Costs(measured, width=WIDTH, dear=dear)
-    return Plan(costs=costs, link=link, hidden=hidden, batch=BATCH, **more)
+    return Plan(costs=costs, link=link, sums=link, hidden=hidden, batch=BATCH, **more)
 
 
 def took(mode: Behaviour, processes: int, updates: int = 1, **given: float) -> float:
@@ -187,13 +187,17 @@ def test_a_dear_backward_pass_is_dear_everywhere(mode: Behaviour) -> None:
 def test_costs_are_read_between_the_sizes_measured(tmp_path: Path) -> None:
     path = tmp_path / "costs.csv"
     path.write_text(
-        "part,action,size,seconds\nhidden,forward,16,2\nhidden,forward,64,8\n"
-        "hidden,update,1000,0.5\nmessage,there and back,1000,0.5\nmessage,there and back,3000,1.5\n"
+        "part,action,size,seconds\n"
+        "hidden,forward,16,2\nhidden,forward,64,8\nhidden,update,1000,0.5\n"
+        "message,there and back,1000,0.5\nmessage,there and back,3000,1.5\n"
+        "message,sum,1000,0.5\nmessage,sum,3000,1.5\n"
     )
     costs = read(path, WIDTH)
     assert [costs.seconds("hidden", "forward", n) for n in (16, 40, 64)] == [2, 5, 8]
     assert (costs.parameters("hidden"), costs.update("hidden")) == (1000, 0.5)
     assert costs.link == Link(0.25, 4000)
+    assert costs.sums == Link(0.25, 2000)
+    assert costs.sums.ring(2, 3000) == pytest.approx(1.5 + 0.5)
     for beyond in (8, 65):
         with pytest.raises(ValueError, match="16 to 64"):
             costs.seconds("hidden", "forward", beyond)

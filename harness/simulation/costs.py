@@ -80,11 +80,21 @@ class Costs:
 
     @property
     def link(self) -> Link:
-        """The connection that was measured: latency by the smallest message, bandwidth by the
-        largest."""
+        """The connection of the messages that were measured."""
         found = self.measured["message", "there and back"]
-        least, most = min(found), max(found)
-        return Link(found[least] / 2, 2 * (most - least) / (found[most] - found[least]))
+        return _link({size: took / 2 for size, took in found.items()})
+
+    @property
+    def sums(self) -> Link:
+        """That with which a ring of two sums as was measured, the additions included."""
+        found = self.measured["message", "sum"]
+        return _link({size / 2: took / 2 for size, took in found.items()})
+
+
+def _link(found: Mapping[float, float]) -> Link:
+    """By seconds of messages: latency of the smallest, bandwidth of the largest."""
+    least, most = min(found), max(found)
+    return Link(found[least], (most - least) / (found[most] - found[least]))
 
 
 def read(path: Path, width: int) -> Costs:

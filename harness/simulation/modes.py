@@ -3,8 +3,7 @@
 Every process computes, sends and waits as its mode in `harness/workers/` does, each part in the
 seconds that `Costs` says. What is assumed:
 
-- A process has a core of its own, which is as fast as if it were alone; its messages travel while
-  it computes.
+- A process has a core of its own, as fast as those measured; its messages travel while it computes.
 - Each two neighbours have a connection to themselves, one each way, on which messages queue.
 - Data parallelism sums gradients in buckets, by a ring, while the backward pass goes on, as torch's
   DistributedDataParallel does: one bucket after the other, each as soon as it is full.
@@ -33,6 +32,7 @@ Process = Generator[simpy.Event, object, None]
 class Plan:
     """What is shared: a network of layers of equal width, and how.
 
+    link, sums:   connections of messages, and of sums, to the next process
     hidden:       layers between the first and the read-out, in equal parts to the processes
     microbatches: of a pipeline
     queue:        of decoupled blocks
@@ -40,6 +40,7 @@ class Plan:
 
     costs: Costs
     link: Link
+    sums: Link
     hidden: int
     batch: int
     microbatches: int = 4
@@ -135,7 +136,7 @@ def ddp(own: Member, updates: int) -> Process:
             yield own.work(own.seconds(BACKWARD, share, part))
             bucket += BYTES * plan.costs.parameters(part)
             if bucket >= full or number == 0:
-                idle = max(own.clock.now, idle) + plan.link.ring(own.processes, bucket)
+                idle = max(own.clock.now, idle) + plan.sums.ring(own.processes, bucket)
                 bucket, full = 0, BUCKET
         yield own.work(max(idle - own.clock.now, 0.0))
         yield own.update(*parts)

@@ -54,14 +54,14 @@ def costs() -> Costs:
 def as_measured(mode: str, processes: int) -> float:
     """Examples a second on the machine, network and stretches of the suite."""
     found = costs()
-    plan = Plan(costs=found, link=found.link, hidden=LAYERS - 1, batch=BATCH)
+    plan = Plan(costs=found, link=found.link, sums=found.sums, hidden=LAYERS - 1, batch=BATCH)
     return STRETCH * BATCH / World(plan, processes).run(MODES[mode], STRETCH)
 
 
 @cache
 def predicted(mode: str, processes: int, link: Link, dear: float = 1.0) -> float:
     """Examples a second in a long run of the deep network."""
-    plan = Plan(costs=replace(costs(), dear=dear), link=link, hidden=DEEP, batch=BATCH)
+    plan = Plan(costs=replace(costs(), dear=dear), link=link, sums=link, hidden=DEEP, batch=BATCH)
     counts = MICROBATCHES if mode in ("gpipe", "one_f_one_b") else (1,)
     return max(
         BATCH / _an_update(mode, processes, replace(plan, microbatches=count)) for count in counts

@@ -2,9 +2,10 @@
 
     python -m tests.benchmarks.blocks --out results/workers
 
-A lap is one update of the network of the suite `workers`, on one thread, stage by stage, with a
-synthesiser and a synthetic input at the cut; every part has its own clock. Messages go to another
-process of this machine and back; a sum is of both processes' numbers. Medians over laps.
+Two processes do the same at once, as in the suite `workers`: both cores are at work. A lap is one
+update of that suite's network, on one thread, stage by stage, with a synthesiser and a synthetic
+input at the cut; every part has its own clock. Then messages go from one process to the other and
+back, and sums are made of both processes' numbers. Medians over laps, of the first process.
 """
 
 from __future__ import annotations
@@ -50,16 +51,15 @@ class Clock:
         return {key: median(each[1:]) for key, each in self.taken.items()}
 
 
-def parts(laps: int) -> dict[Key, float]:
-    """Seconds of every part of an update, alone on the machine."""
+def parts(clock: Clock, laps: int) -> None:
+    """Clock every part of an update."""
     import torch
 
     from harness.registry import Registry
     from harness.runs.build import built
     from harness.suites.workers import SEEDS, UNLOCKED, run
 
-    torch.set_num_threads(1)
-    spec, clock = run(UNLOCKED, SEEDS[0]), Clock()
+    spec = run(UNLOCKED, SEEDS[0])
     made = built(spec, Registry(), torch.device("cpu"))
 
     def supply(examples: int) -> Iterator[Episode]:
@@ -72,7 +72,6 @@ def parts(laps: int) -> dict[Key, float]:
         lap = _lap(clock, made.trainer, next(supply(examples)))
         for _ in range(laps + 1):
             lap()
-    return clock.medians()
 
 
 def _lap(clock: Clock, trainer: Any, episode: Episode) -> Callable[[], None]:
@@ -126,8 +125,30 @@ def _lap(clock: Clock, trainer: Any, episode: Episode) -> Callable[[], None]:
     return once
 
 
-def _exchange(rank: int, meeting: str, laps: int, post: Any) -> None:
-    """One of two processes: messages there and back, and sums."""
+def messages(clock: Clock, laps: int) -> None:
+    """Clock messages there and back, and sums."""
+    import torch
+    from torch import distributed as dist
+
+    me = dist.get_rank()
+
+    def there_and_back(numbers: Any) -> None:
+        for sender in (0, 1):
+            if me == sender:
+                dist.send(numbers, 1 - me)
+            else:
+                dist.recv(numbers, 1 - me)
+
+    for action, call in (("there and back", there_and_back), ("sum", dist.all_reduce)):
+        for size in BYTES:
+            numbers = torch.zeros(size // NUMBER)
+            dist.barrier()
+            for _ in range(laps + 1):
+                clock(("message", action, size), call, numbers)
+
+
+def _work(rank: int, meeting: str, laps: int, post: Any) -> None:
+    """What each of the two processes does."""
     import torch
     from torch import distributed as dist
 
@@ -137,36 +158,24 @@ def _exchange(rank: int, meeting: str, laps: int, post: Any) -> None:
     os.environ.setdefault("GLOO_SOCKET_IFNAME", LOOPBACK[sys.platform])
     dist.init_process_group("gloo", init_method=f"file://{meeting}", rank=rank, world_size=2)
     clock = Clock()
-
-    def there_and_back(numbers: Any) -> None:
-        for sender in (0, 1):
-            if rank == sender:
-                dist.send(numbers, 1 - rank)
-            else:
-                dist.recv(numbers, 1 - rank)
-
-    for size in BYTES:
-        numbers = torch.zeros(size // NUMBER)
-        dist.barrier()
-        for _ in range(laps + 1):
-            clock(("message", "there and back", size), there_and_back, numbers)
-        dist.barrier()
-        for _ in range(laps + 1):
-            clock(("message", "sum", size), dist.all_reduce, numbers)
+    dist.barrier()
+    parts(clock, laps)
+    messages(clock, laps)
     if rank == 0:
         post.send(clock.medians())
     dist.destroy_process_group()
 
 
-def messages(laps: int) -> dict[Key, float]:
-    """Seconds of a message, and of a sum over two processes, by bytes."""
+def measured(laps: int) -> dict[Key, float]:
+    """Seconds of every part, message and sum."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     with tempfile.TemporaryDirectory() as folder:
-        pair = [context.Process(target=_exchange, args=(rank, f"{folder}/meeting", laps, theirs))
+        pair = [context.Process(target=_work, args=(rank, f"{folder}/meeting", laps, theirs))
                 for rank in (0, 1)]  # fmt: skip
         for each in pair:
             each.start()
+        theirs.close()
         found: dict[Key, float] = ours.recv()
         for each in pair:
             each.join()
@@ -185,11 +194,10 @@ def main() -> None:
     from harness.measure.environment import describe
 
     where = describe(torch.device("cpu"))
-    found = {**parts(asked.laps), **messages(asked.laps)}
     table = pd.DataFrame(
         {"part": part, "action": action, "size": size, "seconds": seconds}
         | {name: where[name] for name in ("processor", "torch", "commit")}
-        for (part, action, size), seconds in found.items()
+        for (part, action, size), seconds in measured(asked.laps).items()
     )
     asked.out.mkdir(parents=True, exist_ok=True)
     table.to_csv(asked.out / "costs.csv", index=False, float_format="%.4g")
