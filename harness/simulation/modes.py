@@ -63,8 +63,11 @@ class Wire:
     def send(self, size: float) -> None:
         """Put so many bytes on their way, without waiting."""
         self.idle = max(self.clock.now, self.idle) + size / self.link.bandwidth
-        arrival = self.clock.timeout(self.idle + self.link.latency - self.clock.now)
-        arrival.callbacks.append(lambda _: self.box.put(size))
+        self.clock.process(self._carry(self.idle + self.link.latency - self.clock.now))
+
+    def _carry(self, seconds: float) -> Process:
+        yield self.clock.timeout(seconds)
+        self.box.put(None)
 
     def take(self) -> simpy.Event:
         """The next message, when it is there."""
