@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, cast
 
 import torch
@@ -75,8 +75,8 @@ class Model(Stage):
 
         Returns outputs (L, B, d_out) and the state (B, d_state) after L timesteps.
         """
-        x, stages, leaving = self.encoded(x), self.stages(), []
-        for stage, entering in zip(stages, _split(state, stages), strict=True):
+        x, leaving = self.encoded(x), []
+        for stage, entering in zip(self.stages(), self.split(state), strict=True):
             x, left = stage(x, entering)
             leaving.append(left)
         return x, self.join(leaving)
@@ -93,7 +93,11 @@ class Model(Stage):
 
     def split(self, state: Tensor) -> tuple[Tensor, ...]:
         """Cut a state (..., d_state) into one part for each stage, in order."""
-        return _split(state, self.stages())
+        widths = [stage.d_state for stage in self.stages()]
+        if max(widths) < sum(widths):
+            return tuple(state.split(widths, -1))
+        nothing = state.new_empty((*state.shape[:-1], 0))  # a cut would copy the gradient of all
+        return tuple(state if width else nothing for width in widths)
 
     def join(self, parts: list[Tensor]) -> Tensor:
         """Join the parts of a state, one for each stage: (..., d_state)."""
@@ -104,15 +108,6 @@ class Model(Stage):
     def device(self) -> torch.device:
         """Where its parameters are."""
         return next(self.parameters()).device
-
-
-def _split(state: Tensor, stages: Sequence[Stage]) -> tuple[Tensor, ...]:
-    widths = [stage.d_state for stage in stages]
-    if max(widths) == sum(widths):  # one stage has all of it: a cut would copy the gradient
-        nothing = state.new_empty((*state.shape[:-1], 0))
-        return tuple(state if width else nothing for width in widths)
-    pieces: tuple[Tensor, ...] = state.split(widths, -1)
-    return pieces
 
 
 class Layer(Stage):

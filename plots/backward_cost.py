@@ -9,7 +9,8 @@ from matplotlib.ticker import FixedLocator, LogLocator, NullLocator
 
 from harness.analysis.layers import is_call
 from harness.analysis.pairs import pairs
-from harness.claims.dear_backward import GOAL, multiple, nth, to_goal
+from harness.analysis.scoring import cost_to
+from harness.claims.dear_backward import GOAL, multiple, nth
 from harness.figure import Figure
 from harness.registry import Registry
 from harness.spec import RunSpec
@@ -39,7 +40,7 @@ class BackwardCost(Figure):
                 beside = pairs(dear, is_call(call), is_call("bptt"), lambda r: None)
                 at = sorted({multiple(a) for a, _ in beside})
                 found = [
-                    ratio([(to_goal(a, column), to_goal(b, column))
+                    ratio([(cost_to(a, GOAL, column), cost_to(b, GOAL, column))
                            for a, b in beside if multiple(a) == m]).effect
                     for m in at
                 ]  # fmt: skip

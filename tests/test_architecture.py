@@ -39,7 +39,7 @@ FLOORS = (
         "tasks",
     ),
     ("measure", "trainers", "worker", "figure", "claim", "suites"),
-    ("engines", "analysis", "workers"),
+    ("engines", "analysis", "workers", "simulation"),
     ("runs", "report", "claims", "plots"),
     ("executors", "regression"),
     ("cli",),
@@ -49,7 +49,8 @@ FLOORS = (
 
 WITHOUT_TORCH = (
     "__main__", "names", "check", "analysis", "executors/channel", "figure", "registry", "report",
-    "records", "runs/scalars", "score", "spec", "statistics", "store", "suite", "claim", "cli",
+    "records", "runs/scalars", "score", "simulation", "spec", "statistics", "store", "suite",
+    "claim", "cli",
 )  # fmt: skip
 """Files, and rooms whole."""
 

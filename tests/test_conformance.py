@@ -13,15 +13,16 @@ import pytest
 
 from harness.episode import Episode
 from harness.executors.execute import suiting
-from harness.figure import save, write_svg
+from harness.figure import Figure, save, write_svg
 from harness.registry import Registry
 from harness.runs.record import record
 from harness.runs.run import Run
 from harness.spec import RunSpec
-from harness.store import Store
+from harness.store import Record, Store
 from harness.suite import PUBLISHED
 from harness.trainer import Trainer
 from tests.conftest import REGISTRY
+from tests.printed import RESULTS
 
 TASKS = {name: name for name in REGISTRY.names("task")} | {
     "plain_copy": "plain_copy(bits=2)",
@@ -141,7 +142,7 @@ def _shortened(spec: RunSpec) -> RunSpec:
 
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    """Some runs of every task of every figure, shortened.
+    """Some runs of every task of every figure, shortened; of one process, see recorded_with().
 
     Their peaks in memory are made up: to measure one takes longer than to train, and is tested
     where it is measured.
@@ -152,6 +153,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
         _shortened(spec)
         for name in REGISTRY.names("figure")
         for spec in _some(REGISTRY.make("figure", name).runs(REGISTRY))
+        if not spec.workers
     }
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("harness.runs.run.EVALUATIONS", 6)
@@ -166,12 +168,21 @@ def _made_up_peak(trainer: Trainer, episode: Episode) -> int:
     return episode.x[: trainer.T].nbytes + sum(p.nbytes for p in trainer.own_parameters())
 
 
+def recorded_with(figure: Figure, recorded: Store) -> list[Record]:
+    """What a figure is drawn from: to start processes takes seconds, so that of runs which several
+    share there are those of results/."""
+    shared = any(spec.workers for spec in figure.runs(REGISTRY))
+    return (Store(RESULTS / "workers") if shared else recorded).records()
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("name", REGISTRY.names("figure"))
 def test_every_figure_draws_from_recorded_runs(
     name: str, recorded: Store, tmp_path: Path, registry: Registry
 ) -> None:
-    drawing = registry.make("figure", name).draw(recorded.records())
+    figure = registry.make("figure", name)
+    records = recorded_with(figure, recorded)
+    drawing = figure.draw(records)
     assert any(axes.has_data() for axes in drawing.axes), "a figure without data"
     shown = [axes for axes in drawing.axes if axes.axison]
     rows = [each.rowspan.start if (each := axes.get_subplotspec()) else 0 for axes in shown]
@@ -179,7 +190,7 @@ def test_every_figure_draws_from_recorded_runs(
     assert set(rows) == named, "an axis says what it shows, and in which unit, once a row"
     for path in save(drawing, tmp_path, name):
         assert path.stat().st_size > 5_000
-    write_svg(registry.make("figure", name).draw(recorded.records()), tmp_path / "again.svg")
+    write_svg(registry.make("figure", name).draw(records), tmp_path / "again.svg")
     assert (tmp_path / "again.svg").read_bytes() == (tmp_path / f"{name}.svg").read_bytes()
 
 

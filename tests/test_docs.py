@@ -229,6 +229,7 @@ def test_the_command_prints_the_verdicts_of_the_page(capsys: pytest.CaptureFixtu
         ("ablation", 36),
         ("tuning", 240),
         ("rivals", 198),
+        ("workers", 70),
     ],
 )
 def test_recorded_results_are_whole_and_of_one_clean_commit(folder: str, runs: int) -> None:

@@ -145,13 +145,17 @@ def pairs(
     ours: Callable[[Record], bool],
     theirs: Callable[[Record], bool],
     same: Callable[[Record], object],
+    *,
+    shared: bool = False,
 ) -> list[Pair]:
     """Pair each of our records with the one of theirs that has the same setting, seed and `same`.
 
-    Runs that several processes share are left out: claims are about methods in one process.
+    shared: pair the runs that worker processes share, which are left out otherwise: most claims are
+            about methods in one process
+
     ValueError if there are two such records, since the result would depend on their order.
     """
-    listed = [record for record in records if not record.spec.workers]
+    listed = [record for record in records if bool(record.spec.workers) == shared]
     other: dict[object, Record] = {}
     for record in filter(theirs, listed):
         key = (setting(record), record.spec.seed, same(record))

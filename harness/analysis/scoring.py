@@ -83,3 +83,8 @@ def first(record: Record, target: float) -> Row | None:
     """The first point of a run that reaches the target; None if none does."""
     by = score(record)
     return next((row for row in points(record) if by.reached(row[by.column], target)), None)
+
+
+def cost_to(record: Record, target: float, column: str) -> float:
+    """What a run took to the target, in a column of its rows; all that it took where none does."""
+    return float((first(record, target) or record.curve[-1])[column])

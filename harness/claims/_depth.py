@@ -1,4 +1,4 @@
-"""What the claims about decoupled layers share: the accuracy of two calls, pair by pair."""
+"""What the claims about decoupled layers share: accuracy, pair by pair."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from harness.analysis.layers import POINTS, is_call, layers
-from harness.analysis.pairs import pairs, results
+from harness.analysis.pairs import Pair, pairs, results
+from harness.analysis.scoring import first
 from harness.claim import Finding
 from harness.statistics import difference
 from harness.store import Record
@@ -36,3 +37,10 @@ def accuracy(
             paired=difference([(POINTS * a, POINTS * b) for a, b in scored]),
             null=0, unit=f"points of accuracy, {sides}", if_true=if_true,
         )  # fmt: skip
+
+
+def reached(beside: Sequence[Pair], goal: float) -> tuple[str, ...]:
+    """How many runs of each side reach an accuracy, as details; none where all of them do."""
+    ours, theirs = (sum(first(pair[side], goal) is not None for pair in beside) for side in (0, 1))
+    told = f"reached by {ours} and {theirs} of {len(beside)} runs"
+    return (told,) if min(ours, theirs) < len(beside) else ()

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from harness.analysis.layers import is_call
 from harness.analysis.pairs import pairs
-from harness.analysis.scoring import first
+from harness.analysis.scoring import cost_to
 from harness.claim import Claim, Finding
+from harness.claims._depth import reached
 from harness.names.call import Call
 from harness.statistics import ratio
 from harness.store import Record
@@ -35,20 +36,14 @@ class DearBackward(Claim):
                 beside = pairs(dear, is_call(call(1, every)), is_call("bptt"), lambda r: None)
                 for m in sorted({multiple(a) for a, _ in beside}):
                     own = [pair for pair in beside if multiple(pair[0]) == m]
-                    values = [(to_goal(a, column), to_goal(b, column)) for a, b in own]
-                    reached = [
-                        sum(first(pair[side], GOAL) is not None for pair in own) for side in (0, 1)
-                    ]
+                    values = [(cost_to(a, GOAL, column), cost_to(b, GOAL, column)) for a, b in own]
                     found.append(
                         Finding(
                             says=f"with the whole chain at {nth(every)} cDNI takes fewer {words} "
                             f"to {GOAL:.0%} than backpropagation",
                             where=f"backward {m:g} × forward", paired=ratio(values), null=1,
                             unit=f"× {words}, cDNI / backpropagation", if_true="below",
-                            details=(
-                                (f"reached by {reached[0]} and {reached[1]} of {len(own)} runs",)
-                                if min(reached) < len(own) else ()
-                            ),
+                            details=reached(own, GOAL),
                         )
                     )  # fmt: skip
         return found
@@ -58,11 +53,6 @@ def multiple(record: Record) -> float:
     """Iterations of the backward pass over those of the forward pass; 0: no equilibrium."""
     options = Call.parse(record.spec.model).options
     return options["backward"] / options["forward"] if "backward" in options else 0
-
-
-def to_goal(record: Record, column: str) -> float:
-    """What a run took to the accuracy, or in all."""
-    return float((first(record, GOAL) or record.curve[-1])[column])
 
 
 def nth(every: int) -> str:
