@@ -1,0 +1,31 @@
+"""What is to be gained from a better trace behind a window: SnAp-1's beside an exact one.
+
+`rtrl(T=3)` is `behind(T=3)` with an exact trace: over a window in which the weights are held, both
+are the window's own gradient and what the trace adds to it. So it is the limit of every trace that
+keeps more of what SnAp-1 drops. On a network small enough for it; six seeds, all at one rate.
+"""
+
+from __future__ import annotations
+
+from harness.registry import Registry
+from harness.spec import RunSpec
+from harness.suite import Suite
+from harness.suites.rivals import SEEDS
+
+TASKS = ("plain_copy(bits=2)", "repeat_copy(bits=2)")
+METHODS = ("bptt", "tbptt(T=3)", "snap(T=3)", "behind(T=3)", "rtrl(T=3)")
+
+
+class ExactTrace(Suite):
+    """No trace, SnAp-1's, and an exact one."""
+
+    def runs(self, registry: Registry) -> list[RunSpec]:
+        return [
+            RunSpec(
+                task=task, trainer=trainer, model="lstm(hidden=16)", seed=seed, batch=16,
+                timesteps=10_000,
+            )
+            for seed in SEEDS
+            for task in TASKS
+            for trainer in METHODS
+        ]  # fmt: skip
