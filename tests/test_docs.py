@@ -185,7 +185,10 @@ def test_every_column_is_defined() -> None:
         ("docs/verdicts.md", "verdict"),
         ("docs/methods.md", "ablation"),
         ("docs/methods.md", "rivals"),
+        ("docs/methods.md", "rivals_compiled"),
         ("docs/methods.md", "rivals_small"),
+        ("docs/methods.md", "rivals_wide"),
+        ("docs/methods.md", "exact_trace"),
         ("docs/speed.md", "updates"),
         ("docs/speed.md", "commands"),
     ],
@@ -229,6 +232,9 @@ def test_the_command_prints_the_verdicts_of_the_page(capsys: pytest.CaptureFixtu
         ("ablation", 36),
         ("tuning", 240),
         ("rivals", 198),
+        ("rivals_compiled", 108),
+        ("rivals_wide", 6),
+        ("exact_trace", 60),
     ],
 )
 def test_recorded_results_are_whole_and_of_one_clean_commit(folder: str, runs: int) -> None:
@@ -241,7 +247,7 @@ def test_recorded_results_are_whole_and_of_one_clean_commit(folder: str, runs: i
 
 def test_the_trials_of_rivals_are_whole() -> None:
     frame = table(records("rivals_tuning"))
-    assert len(frame) == 80
+    assert len(frame) == 120
     broken = frame[frame["status"] != "complete"]
     assert set(broken["status"]) == {"diverged"}
     assert set(broken["trainer"]) == {"uoro(T=3)"}
