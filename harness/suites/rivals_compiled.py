@@ -23,7 +23,7 @@ class RivalsCompiled(Suite):
     """What each method reaches in equal seconds, each update one graph."""
 
     figures = ("frontier",)
-    claims = ("same_seconds",)
+    claims = ("same_seconds", "same_data_longer")
 
     def runs(self, registry: Registry) -> list[RunSpec]:
         return rivals.learning(METHODS, TIMESTEPS)
