@@ -247,7 +247,7 @@ def test_recorded_results_are_whole_and_of_one_clean_commit(folder: str, runs: i
 @pytest.mark.parametrize(
     ("folder", "runs", "engine", "diverged"),
     [
-        ("rivals_tuning", 120, "eager", "uoro(T=3)"),
+        ("rivals_tuning", 88, "eager", "uoro(T=3)"),
         ("rivals_compiled", 108, "compiled", "snap(T=3)"),
     ],
 )

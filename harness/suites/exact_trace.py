@@ -23,7 +23,7 @@ class ExactTrace(Suite):
         return [
             RunSpec(
                 task=task, trainer=trainer, model="lstm(hidden=16)", seed=seed, batch=16,
-                timesteps=10_000,
+                timesteps=5_000,
             )
             for seed in SEEDS
             for task in TASKS
