@@ -1,8 +1,8 @@
 """What the methods of `rivals` that are not in `tuning` are tuned to: four rates each, two seeds.
 
 The budget of `rivals`, on seeds that it does not use. `uoro` was best at the lowest rate, and has
-two lower ones besides. `recomputed` is left out: its gradient
-is that of `bptt`, whose setting it takes.
+two lower ones besides. `recomputed` is left out: its gradient is that of `bptt`, whose setting it
+takes.
 """
 
 from __future__ import annotations
