@@ -435,8 +435,10 @@ FACTS: dict[tuple[str, str], list[Callable[[], str]]] = {
             f"the smaller trace {rival('data_longer', SMALL)} times: medians of "
             f"{against_dni('plain_copy')} on copy, {against_dni('repeat_copy')} on repeat copy"
         ),
-        lambda: f"`dni` takes {over_full('compiled')} times the time of full BPTT",
-        lambda: f"full BPTT solves {rival('data', 'bptt')} times its T_task",
+        lambda: (
+            f"they solve {rival('data', 'bptt')} and {rival('data', 'recomputed(T=3)')} times its "
+            "T_task"
+        ),
     ],
     ("docs/methods.md", "From which length on"): [
         *(partial(lengths, width, batch) for width in (16, 64) for batch in (4, 32)),
