@@ -431,8 +431,8 @@ FACTS: dict[tuple[str, str], list[Callable[[], str]]] = {
             f"{rival('seconds', 'dni_aux(T=3)')} times, undecided"
         ),
         lambda: (
-            f"`behind` solves {rival('data_longer', 'behind(T=3)')} times the T_task of `dni`, with "
-            f"the smaller trace {rival('data_longer', SMALL)} times: medians of "
+            f"`behind` solves {rival('data_longer', 'behind(T=3)')} times the T_task of `dni`, "
+            f"with the smaller trace {rival('data_longer', SMALL)} times: medians of "
             f"{against_dni('plain_copy')} on copy, {against_dni('repeat_copy')} on repeat copy"
         ),
         lambda: (
