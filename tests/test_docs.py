@@ -233,7 +233,7 @@ def test_the_command_prints_the_verdicts_of_the_page(capsys: pytest.CaptureFixtu
         ("tuning", 240),
         ("rivals", 198),
         ("rivals_wide", 6),
-        ("exact_trace", 48),
+        ("exact_trace", 24),
     ],
 )
 def test_recorded_results_are_whole_and_of_one_clean_commit(folder: str, runs: int) -> None:

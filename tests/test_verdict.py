@@ -292,6 +292,21 @@ def test_time_to_target_is_to_what_every_run_of_both_reaches(registry: Registry)
     assert not any("fewer seconds than tbptt" in x for x in lines("speed", records, registry))
 
 
+def test_rivals_in_equal_seconds_are_cut_short_and_engines_kept_apart(
+    registry: Registry,
+) -> None:
+    """A rival of twice dni's T_task, at four times its seconds: none is solved when dni ends."""
+    dni = [run("dni(T=3)", s, 6) for s in range(6)]
+    rival = [run("behind(T=3)", s, 12, pace=4) for s in range(6)]
+    for claim, effect in (("same_seconds", 0.5), ("same_seconds_eager", 0.5),
+                          ("same_data", 2), ("same_data_longer", 2)):  # fmt: skip
+        (found,) = findings_in(claim, dni + rival, registry)
+        assert found.split()[:2] == ["contradicted" if effect < 1 else "supported", f"{effect:.2f}"]
+    for record in rival:
+        record.end["engine"] = "compiled"
+    assert not findings_in("same_seconds", dni + rival, registry)
+
+
 def test_remedies_are_ranked_beside_dni_at_equal_timesteps(registry: Registry) -> None:
     """A planted gain, its reverse, and none; the three are one family, best first."""
     tasks = ("plain_copy", "repeat_copy")
