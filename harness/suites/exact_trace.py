@@ -21,8 +21,8 @@ class ExactTrace(Suite):
     def runs(self, registry: Registry) -> list[RunSpec]:
         return [
             RunSpec(
-                task="plain_copy(bits=2)", trainer=trainer, model="lstm(hidden=16)", seed=seed, batch=16,
-                timesteps=5_000,
+                task="plain_copy(bits=2)", trainer=trainer, model="lstm(hidden=16)", seed=seed,
+                batch=16, timesteps=5_000,
             )
             for seed in SEEDS
             for trainer in METHODS
