@@ -185,7 +185,10 @@ def test_every_column_is_defined() -> None:
         ("docs/verdicts.md", "verdict"),
         ("docs/methods.md", "ablation"),
         ("docs/methods.md", "rivals"),
+        ("docs/methods.md", "rivals_compiled"),
         ("docs/methods.md", "rivals_small"),
+        ("docs/methods.md", "rivals_wide"),
+        ("docs/methods.md", "exact_trace"),
         ("docs/speed.md", "updates"),
         ("docs/speed.md", "commands"),
     ],
@@ -230,6 +233,8 @@ def test_the_command_prints_the_verdicts_of_the_page(capsys: pytest.CaptureFixtu
         ("tuning", 240),
         ("rivals", 198),
         ("workers", 70),
+        ("rivals_wide", 6),
+        ("exact_trace", 24),
     ],
 )
 def test_recorded_results_are_whole_and_of_one_clean_commit(folder: str, runs: int) -> None:
@@ -242,14 +247,25 @@ def test_recorded_results_are_whole_and_of_one_clean_commit(folder: str, runs: i
     assert frame["commit"].nunique() <= 3  # see results/README.md
 
 
-def test_the_trials_of_rivals_are_whole() -> None:
-    frame = table(records("rivals_tuning"))
-    assert len(frame) == 80
+@pytest.mark.parametrize(
+    ("folder", "runs", "engine", "diverged"),
+    [
+        ("rivals_tuning", 88, "eager", "uoro(T=3)"),
+        ("rivals_compiled", 108, "compiled", "snap(T=3)"),
+    ],
+)
+def test_runs_of_rivals_are_whole_but_for_one_method(
+    folder: str, runs: int, engine: str, diverged: str
+) -> None:
+    frame = table(records(folder))
+    assert len(frame) == runs
     broken = frame[frame["status"] != "complete"]
-    assert set(broken[broken["status"] == "diverged"]["trainer"]) == {"uoro(T=3)"}
+    assert set(broken[broken["status"] == "diverged"]["trainer"]) == {diverged}
     collapsed = broken[broken["status"] == "collapsed"]
-    assert set(collapsed["trainer"]) == {"artbp(T=3)", "tbptt(T=3, every=1)"}
-    assert set(collapsed["lr"]) == {0.1}  # the highest that was tried
+    if folder == "rivals_tuning":
+        assert set(collapsed["trainer"]) == {"artbp(T=3)", "tbptt(T=3, every=1)"}
+        assert set(collapsed["lr"]) == {0.1}  # the highest that was tried
+    assert set(frame["engine"]) == {engine}
     assert not frame["dirty"].any()
 
 

@@ -219,6 +219,13 @@ def rival(spent: str, trainer: str) -> str:
     return effect(f"same_{spent}", f"{trainer} solves longer")
 
 
+def against_dni(task: str) -> str:
+    """Median T_task of behind(T=3) and of dni(T=3), for four times the data."""
+    details = found("same_data_longer", "behind(T=3) solves longer").details
+    (said,) = (line for line in details if line.startswith(task))
+    return said.partition("T_task ")[2]
+
+
 def memory_over_dni(trainer: str) -> str:
     """Peak memory and trace, on copy."""
     held = {
@@ -519,8 +526,11 @@ FACTS: dict[tuple[str, str], list[Callable[[], str]]] = {
         ),
         lambda: f"`behind` solves {rival('data', 'behind(T=3)')} times the T_task of `dni`",
         lambda: f"recomputation {rival('data', 'recomputed(T=3)')} times",
-        lambda: f"`recomputed(T=2)` solves {rival('memory', 'recomputed(T=2)')} times its T_task",
-        lambda: f"`behind` is {rival('seconds', 'behind(T=3)')} times as good, undecided",
+        lambda: f"`recomputed(T=2)` solves {rival('memory', 'recomputed(T=2)')} times.",
+        lambda: (
+            f"`tbptt(T=8)` solves {rival('seconds', 'tbptt(T=8)')} times, `behind` "
+            f"{rival('seconds', 'behind(T=3)')} times"
+        ),
         lambda: (
             f"DNI ends at {error(DNI)} % error; if it reads the label, too (cDNI), at "
             f"{error('dni_depth')} %; backpropagation at {error('bptt')} %"
@@ -556,7 +566,8 @@ FACTS: dict[tuple[str, str], list[Callable[[], str]]] = {
         lambda: f"solves {rival('data', 'behind(T=3)')} times the T_task of `dni` at T = 3",
         lambda: (
             f"in {memory_over_dni('behind(T=3)')} times its memory, trace included; with a "
-            f"smaller trace {remedy(SMALL)} times, in {over_dni_in(SMALL, 'memory')} times"
+            f"smaller trace {remedy(SMALL)} times, in {over_dni_in(SMALL, 'memory')} times; in "
+            f"equal seconds, compiled, {rival('seconds', SMALL)} times"
         ),
         lambda: f"{runs_an_hour('--jobs 2 --engine compiled')} times as many runs an hour as one",
         lambda: f"takes {faster('timesteps than full BPTT')} times its timesteps",
@@ -624,6 +635,31 @@ FACTS: dict[tuple[str, str], list[Callable[[], str]]] = {
         lambda: (
             f"{predictions.PROCESSES[-1]} blocks are a chain of {predictions.PROCESSES[-1] - 1} "
             "synthesisers"
+        ),
+    ],
+    ("docs/methods.md", "In equal seconds"): [
+        lambda: f"`tbptt(T=8)` solves {rival('seconds', 'tbptt(T=8)')} times the T_task of `dni`",
+        lambda: (
+            f"`behind` with it solves {rival('seconds', SMALL)} times, with the whole trace "
+            f"{rival('seconds', 'behind(T=3)')} times"
+        ),
+        lambda: f"`snap` solves {rival('seconds', 'snap(T=3)')} times, undecided",
+        lambda: (
+            f"give less**: {rival('seconds', 'tbptt(T=3)')} and {rival('seconds', 'tbptt(T=4)')} "
+            "times"
+        ),
+        lambda: (
+            f"as much as `dni`: {rival('seconds', 'sg(T=3)')} and "
+            f"{rival('seconds', 'dni_aux(T=3)')} times, undecided"
+        ),
+        lambda: (
+            f"`behind` solves {rival('data_longer', 'behind(T=3)')} times the T_task of `dni`, "
+            f"with the smaller trace {rival('data_longer', SMALL)} times: medians of "
+            f"{against_dni('plain_copy')} on copy, {against_dni('repeat_copy')} on repeat copy"
+        ),
+        lambda: (
+            f"they solve {rival('data', 'bptt')} and {rival('data', 'recomputed(T=3)')} times its "
+            "T_task"
         ),
     ],
     ("docs/methods.md", "From which length on"): [
@@ -763,11 +799,18 @@ FACTS: dict[tuple[str, str], list[Callable[[], str]]] = {
         lambda: f"scores {more_bits(5, 4)} and {more_bits(8, 4)} bits more than `tbptt`",
         lambda: f"solves {rival('memory', 'recomputed(T=2)')} times its T_task.",
         lambda: (
-            f"`tbptt(T=8)` solves {rival('seconds', 'tbptt(T=8)')} times, full BPTT "
-            f"{rival('seconds', 'bptt')} times and `recomputed(T=3)` "
-            f"{rival('seconds', 'recomputed(T=3)')} times"
+            f"`tbptt(T=8)` solves {rival('seconds', 'tbptt(T=8)')} times the T_task of `dni(T=3)`, "
+            f"`behind` {rival('seconds', 'behind(T=3)')} times and with a smaller trace "
+            f"{rival('seconds', SMALL)} times"
         ),
-        lambda: f"`behind` is at {rival('seconds', 'behind(T=3)')} times, undecided",
+        lambda: (
+            f"they solve {rival('seconds_eager', 'bptt')} and "
+            f"{rival('seconds_eager', 'recomputed(T=3)')} times its T_task"
+        ),
+        lambda: (
+            f"`behind(T=3)` solves {rival('data_longer', 'behind(T=3)')} times the T_task of "
+            f"`dni(T=3)`, with a smaller trace {rival('data_longer', SMALL)} times"
+        ),
         lambda: (
             f"{rival('data', 'recomputed(T=3)')}, {rival('data', 'behind(T=3)')} and "
             f"{rival('data', 'artbp(T=3)')} times the T_task of `dni(T=3)`"

@@ -197,7 +197,8 @@ def test_a_trace_behind_exact_windows_is_bptt_where_it_is_exact(
     model_name: str, T: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model, episode = make_model(model_name), random_episode(7, dtype=F64)
-    exact = make_trainer("rtrl(T=1)", model)
+    """And window by window it is then `rtrl` of T timesteps: the limit of better traces."""
+    exact, limit = make_trainer("rtrl(T=1)", model), make_trainer(f"rtrl(T={T})", model)
     assert isinstance(exact, Rtrl)
     ours = make_trainer(f"behind(T={T})", model)
 
@@ -208,6 +209,7 @@ def test_a_trace_behind_exact_windows_is_bptt_where_it_is_exact(
     total = torch.zeros(())
     for window in episode.windows(T):
         (gradient,) = window_gradients(ours, window)
+        close(gradient, window_gradients(limit, window)[0])
         total = total + gradient
         window_gradients(exact, window)
     close(total, summed("bptt", model, episode))

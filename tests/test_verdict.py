@@ -409,6 +409,21 @@ def test_a_target_that_one_method_never_reaches_is_a_win_of_the_other(registry: 
     assert "never there, counted with the whole budget: dni 5, tbptt 10, of 10" in found[either + 2]
 
 
+def test_rivals_in_equal_seconds_are_cut_short_and_engines_kept_apart(
+    registry: Registry,
+) -> None:
+    """A rival of twice dni's T_task, at four times its seconds: none is solved when dni ends."""
+    dni = [run("dni(T=3)", s, 6) for s in range(6)]
+    rival = [run("behind(T=3)", s, 12, pace=4) for s in range(6)]
+    for claim, effect in (("same_seconds", 0.5), ("same_seconds_eager", 0.5),
+                          ("same_data", 2), ("same_data_longer", 2)):  # fmt: skip
+        (found,) = findings_in(claim, dni + rival, registry)
+        assert found.split()[:2] == ["contradicted" if effect < 1 else "supported", f"{effect:.2f}"]
+    for record in rival:
+        record.end["engine"] = "compiled"
+    assert not findings_in("same_seconds", dni + rival, registry)
+
+
 def test_remedies_are_ranked_beside_dni_at_equal_timesteps(registry: Registry) -> None:
     """A planted gain, its reverse, and none; the three are one family, best first."""
     tasks = ("plain_copy", "repeat_copy")

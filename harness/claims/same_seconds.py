@@ -11,11 +11,11 @@ from harness.store import Record
 
 
 class SameSeconds(Claim):
-    """Every method beside `dni`, by T_task when the first of both has ended; in one engine."""
+    """Every method that compiles beside `dni`, by T_task when the first of both has ended."""
 
     letter = "i"
     question = "Is there a better way to spend the same seconds?"
-    suite = "rivals"
+    suite = "rivals_compiled"
 
     def findings(self, records: Sequence[Record]) -> list[Finding]:
         return ranked(records, "equal seconds", spans_at_equal_seconds)

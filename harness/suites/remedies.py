@@ -8,7 +8,7 @@ from __future__ import annotations
 from harness.registry import Registry
 from harness.spec import RunSpec
 from harness.suite import Suite
-from harness.suites.rivals import SEEDS, TASKS, TIMESTEPS
+from harness.suites.rivals import learning
 
 VARIANTS = (
     "dni(T=3)",
@@ -33,9 +33,4 @@ class Remedies(Suite):
     claims = ("remedies",)
 
     def runs(self, registry: Registry) -> list[RunSpec]:
-        return [
-            RunSpec(task=task, trainer=trainer, seed=seed, timesteps=TIMESTEPS, lr=1e-2, clip=1.0)
-            for seed in SEEDS
-            for task in TASKS
-            for trainer in VARIANTS
-        ]
+        return learning(VARIANTS)
