@@ -881,7 +881,7 @@ def test_what_is_called_undecided_is_and_nothing_else() -> None:
     for T in (5, 8):
         assert ruling("dependency", BITS, T) == "no"  # headroom
     for T in (2, 3, 4, 5):
-        assert ruling("bootstrapping", "dni solves longer", T) == "undecided"
+        assert ruling("bootstrapping", "dni solves longer dependencies than sg", T) == "undecided"
     hardest = {f.says.split()[3]: rule for f, rule in rulings_of("speed")
                if "than tbptt" in f.says and f.says.endswith(HARDEST)}  # fmt: skip
     assert float(along("timesteps than tbptt")["5"]) >= 1

@@ -106,7 +106,7 @@ def test_a_ratio_of_medians_holds_it_more_often() -> None:
         both = rng.normal(10, 1, (2, n)) * rng.normal(1, 0.1, n)
         return list(zip(2 * both[0], both[1], strict=True))
 
-    for n in (7, 10):
+    for n in (7, 9, 10):
         covered, said = coverage(ratio_of_medians, draw, 2.0, n)
         assert covered >= said >= LEAST
     assert ratio_of_medians([(2.0, 1.0)] * 5).coverage == pytest.approx(1 - 4 / 2**5)
