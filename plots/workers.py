@@ -102,8 +102,8 @@ def _speed(axes: Axes, shared: Sequence[Record]) -> None:
             axes.plot(predictions.as_measured(line.simulated, 2) / alone, y, line.marker,
                       color=line.colour, fillstyle="none", markersize=9)  # fmt: skip
     axes.axvline(1, color="0.7", linewidth=1, zorder=0)
-    axes.set_title("Two processes on two cores", loc="left")
-    axes.set(xlabel="speed-up over one process (hollow: simulated)", ylabel="measured")
+    axes.set_title("Two processes on two cores, measured", loc="left")
+    axes.set(xlabel="speed-up over one process (hollow: simulated)")
 
 
 def _sooner(axes: Axes, shared: Sequence[Record]) -> None:
@@ -118,8 +118,8 @@ def _sooner(axes: Axes, shared: Sequence[Record]) -> None:
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter("{x:g}")
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.set_title(f"Seconds to {GOAL:.0%} (line: one process)", loc="left")
-    axes.set(xlabel="seconds; where it is not reached, all of the run's", ylabel="measured")
+    axes.set_title(f"Seconds to {GOAL:.0%}, measured (line: one process)", loc="left")
+    axes.set(xlabel="seconds; where it is not reached, all of the run's")
 
 
 def _rows(axes: Axes) -> list[tuple[Line, int]]:

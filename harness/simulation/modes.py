@@ -63,10 +63,10 @@ class Wire:
     def send(self, size: float) -> None:
         """Put so many bytes on their way, without waiting."""
         self.idle = max(self.clock.now, self.idle) + size / self.link.bandwidth
-        self.clock.process(self._carry(self.idle + self.link.latency - self.clock.now))
+        arrival = self.clock.timeout(self.idle + self.link.latency - self.clock.now)
+        arrival.callbacks.append(self._arrive)
 
-    def _carry(self, seconds: float) -> Process:
-        yield self.clock.timeout(seconds)
+    def _arrive(self, _: simpy.Event) -> None:
         self.box.put(None)
 
     def take(self) -> simpy.Event:
