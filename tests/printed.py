@@ -63,8 +63,6 @@ BLOCKS = {
     "rivals": lambda: comparison(records("rivals")),
     "rivals_compiled": lambda: comparison(records("rivals_compiled")),
     "rivals_small": lambda: comparison(records("rivals_small")),
-    "rivals_wide": lambda: comparison(records("rivals_wide")),
-    "exact_trace": lambda: comparison(records("exact_trace")),
     "verdict": _verdict,
     "updates": _updates,
     "commands": lambda: commands.said(pd.read_csv(RESULTS / "speed" / "commands.csv")),

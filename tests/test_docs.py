@@ -187,8 +187,6 @@ def test_every_column_is_defined() -> None:
         ("docs/methods.md", "rivals"),
         ("docs/methods.md", "rivals_compiled"),
         ("docs/methods.md", "rivals_small"),
-        ("docs/methods.md", "rivals_wide"),
-        ("docs/methods.md", "exact_trace"),
         ("docs/speed.md", "updates"),
         ("docs/speed.md", "commands"),
     ],
@@ -233,8 +231,6 @@ def test_the_command_prints_the_verdicts_of_the_page(capsys: pytest.CaptureFixtu
         ("tuning", 240),
         ("rivals", 198),
         ("workers", 70),
-        ("rivals_wide", 6),
-        ("exact_trace", 24),
     ],
 )
 def test_recorded_results_are_whole_and_of_one_clean_commit(folder: str, runs: int) -> None:
