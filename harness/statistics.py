@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+Values = Sequence[float] | np.ndarray[Any, Any]
+
 LEAST = 0.95
 """Of the coverage of an interval. Below it `Interval` holds the range, and its coverage says so."""
 
@@ -21,9 +23,7 @@ WHOLE = 16
 class Interval:
     """A centre and its 95 % interval, or, of fewer than six values, their range.
 
-    Bounds are NaN where a single value says nothing about them.
-
-    n:        how many values, or pairs, it was computed from
+    n:        how many values, or pairs, it was computed from; bounds are NaN where one is too few
     coverage: in what share of experiments it holds what it estimates, at the least
     """
 
@@ -161,27 +161,22 @@ def detectable(n: int, level: float, power: float = 0.8) -> float:
     k = _rejected(n, level)
     if k < 1:
         return math.inf
-    draws = np.random.default_rng(0).normal(size=(DRAWS, n))
+    draws = np.random.default_rng(0).normal(size=(400, n))
     bounds = [float(np.partition(_typical(each), k - 1)[k - 1]) for each in draws]
     return float(np.quantile(np.negative(bounds), power))
 
 
-DRAWS = 400
-"""Experiments in the simulation of power."""
-
-
 @cache
 def _rank(n: int, missed: float) -> tuple[int, float]:
-    """k, so that a median lies outside the k-th smallest and k-th largest of n values at most so
-    often, and how often it does; 1 where even that is too often.
-    """
+    """k, at least 1, so that a median is missed at most so often between the k-th smallest and the
+    k-th largest of n values; and how often it is."""
     from scipy.stats import binom
 
     k = max(1, int(binom.ppf(missed / 2, n, 0.5)))
     return k, 2 * float(binom.cdf(k - 1, n, 0.5))
 
 
-def _single(values: Sequence[float] | np.ndarray[Any, Any]) -> Interval:
+def _single(values: Values) -> Interval:
     """Of one value, or of none."""
     centre = float(values[0]) if len(values) else math.nan
     return Interval(centre, math.nan, math.nan, len(values), 0.0)
@@ -211,10 +206,7 @@ def _rejected(n: int, level: float) -> int:
     return int(level * len(_signs(n)) / 2 + 1e-9)
 
 
-def _typical(
-    values: Sequence[float] | np.ndarray[Any, Any],
-    over: Sequence[float] | np.ndarray[Any, Any] | None = None,
-) -> np.ndarray[Any, Any]:
+def _typical(values: Values, over: Values | None = None) -> np.ndarray[Any, Any]:
     """Means over every choice of the pairs but the empty one, or ratios of two means.
 
     Under the sign-flip test the true mean falls between two neighbours among them as often as
