@@ -21,8 +21,8 @@ from harness.compat import torch_internals
 from harness.measure.environment import processor
 
 OWN, TORCH = "own", "torch"
-ROUNDS, SECONDS = 5, 4e-4
-"""Of a trial: torch's product and our own in turns, so many times, each for so long."""
+ROUNDS, MOST, FLOPS = 5, 200, 40_000_000
+"""Of a trial: rounds, which time both; products a round, at most, and the FLOPs of all of them."""
 
 _library = torch.library.Library("sgbench", "DEF")
 _library.define("product(Tensor a, Tensor b) -> Tensor", tags=torch.Tag.flexible_layout)
@@ -238,7 +238,7 @@ def tried(shape: Shape) -> str:
     a = torch.rand(M, K) if a_rows else torch.rand(K, M).t()
     b = torch.rand(K, N) if b_rows else torch.rand(N, K).t()
     out = torch.empty(M, N)
-    times = max(1, int(SECONDS / (2 * M * K * N / 1e11)))
+    times = max(1, min(MOST, FLOPS // (2 * M * K * N)))
     took: dict[str, list[float]] = {OWN: [], TORCH: []}
     for _ in range(ROUNDS):
         began = time.perf_counter()
