@@ -103,7 +103,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _workers_at_once() -> Iterator[None]:
-    """Workers forked from a process that has imported torch, once: a user's are begun anew.
+    """Workers forked from a process that has imported torch: a user's command makes one, tests one.
 
     What is run by `python -m harness`, in a process of its own, has workers as a user has them.
     `forked.begun` has forks of that process as well, for whole commands.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+from multiprocessing import forkserver
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -36,4 +37,5 @@ def _command(words: tuple[str, ...], said: Path) -> None:
     torch.set_num_threads(1)  # a fork takes no threads
     forks = multiprocessing.get_context("fork")
     multiprocessing.get_context = lambda method=None: forks  # type: ignore[assignment,misc]
+    forkserver.ensure_running = lambda: None  # type: ignore[method-assign]
     main(words)

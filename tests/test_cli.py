@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import subprocess
 import sys
 import time
@@ -139,7 +140,9 @@ def test_profile_prints_ratios_and_writes_its_table(
 ) -> None:
     asked = ["profile", "plain_copy(bits=2)", "tbptt(T=3)", "dni(T=3)", *TINY]
     assert call(*asked, "--results", str(results)) == 0
-    assert "time ratio" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "time ratio" in said
+    assert "dni(T=3), compiled, matrix products: 2 × 16 × 16 " in said
     frame = pd.read_csv(results / "profile.csv")
     assert frame["time_ratio"][0] == 1
     assert frame["flops_per_update"][0] < frame["flops_per_update"][1]
@@ -169,6 +172,7 @@ def test_a_suite_with_a_claim_prints_its_verdict_and_verdict_prints_it_again(
     asked = ["--seeds", "1", "--timesteps", "60", "--jobs", "1", "--results", str(folder)]
     assert call("suite", "gap", *asked) == 0
     said = capsys.readouterr().out
+    assert re.search(r"core-seconds: training \d+ %, starting \d+ %, .*data \d+ %", said)
     assert "tbptt(T=3)" in said
     assert "dependency (b): Does it learn longer dependencies?" in said
     assert "dni solves longer dependencies than truncation at equal T: plain_copy" in said

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import random
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,7 +12,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from harness.engines import compiled
+from harness.compat import torch_internals
+from harness.engines import compiled, products
 from harness.engines.base import Eager, Engine
 from harness.engines.choice import Auto
 from harness.engines.compiled import Compiled
@@ -65,8 +68,8 @@ def hold_state(eager: Engine, other: Engine) -> None:
 KINDS = [(5, True, True), (4, True, False), (4, False, False), (3, False, True), (5, True, True)]
 """Episodes: length, fresh, final."""
 
-SHORT = [(2, False, False)] * 3
-"""A window each, of one kind: to compile a graph takes seconds, and more for every timestep."""
+SHORT = [(4, False, False)] * 3
+"""Two windows each, of one kind: to compile a graph takes seconds, and more for every timestep."""
 
 
 def hold(eager: Engine, other: Engine, kinds: list[tuple[int, bool, bool]] = KINDS) -> None:
@@ -222,7 +225,11 @@ def test_a_tensor_that_no_optimiser_moves_is_refused() -> None:
 
 
 @pytest.mark.long
-def test_an_engine_leaves_a_whole_run_the_same_to_rounding(registry: Registry) -> None:
+def test_an_engine_leaves_a_whole_run_the_same_to_rounding(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With our own products, whatever a trial here would find."""
+    monkeypatch.setattr(products, "choice", lambda shape: products.OWN)
     spec = RunSpec(
         task="plain_copy(bits=2)", trainer="dni(T=2)", model="lstm(hidden=8)", batch=4,
         timesteps=300,
@@ -231,6 +238,77 @@ def test_an_engine_leaves_a_whole_run_the_same_to_rounding(registry: Registry) -
     for ours, theirs in zip(*both, strict=True):
         assert ours["bits"] == pytest.approx(theirs["bits"], rel=1e-3)
         assert ours["flops"] == theirs["flops"]
+
+
+@pytest.mark.parametrize(
+    ("M", "K", "N"), [(1, 1, 1), (8, 16, 32), (7, 3, 5), (33, 300, 70), (15, 513, 33)]
+)
+@pytest.mark.parametrize("turned", [(False, False), (True, False), (False, True)])
+def test_our_own_product_is_the_product(turned: tuple[bool, bool], M: int, K: int, N: int) -> None:
+    """Rows, columns and depth that fill whole blocks, and that do not."""
+    torch.manual_seed(0)
+    a = torch.randn(K, M).t() if turned[0] else torch.randn(M, K)
+    b = torch.randn(N, K).t() if turned[1] else torch.randn(K, N)
+    out = torch.full((M, N), math.nan)
+    products.own(a, b, out, times=2)
+    error = (out - a.double() @ b.double()).abs().max()
+    assert error < 1e-6 * K
+
+
+def test_whose_product_is_tried_once_and_the_first_to_say_is_believed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch_internals, "cache_folder", lambda: str(tmp_path))
+    trials = []
+
+    def tried(shape: products.Shape) -> str:
+        trials.append(shape)
+        if len(trials) == 1:  # meanwhile another process has tried it, and found otherwise
+            products.choice(shape)
+        return products.TORCH if len(trials) == 1 else products.OWN
+
+    monkeypatch.setattr(products, "tried", tried)
+    shape = (4, 5, 6, True, True)
+    found = [products.choice(shape) for _ in range(3)]
+    assert len(trials) == 2
+    assert len(set(found)) == 1
+
+
+class Counting:
+    """as_traced(), which counts what it builds."""
+
+    def __init__(self) -> None:
+        self.built = 0
+
+    def __call__(self, graph: torch.fx.GraphModule, inputs: list[Tensor]) -> torch.fx.GraphModule:
+        self.built += 1
+        return graph
+
+
+def test_what_one_run_has_built_serves_others_with_the_same_numbers() -> None:
+    compiler, shared = Counting(), dict[Any, Any]()
+    for text, count in [("dni(T=2)", 1), ("dni(T=2)", 1), ("dni(T=2, scale=0.25)", 2)]:
+        eager, other = pair(text, MODELS[0])
+        hold(eager, Compiled(other, updates_of(other), compiler, shared), SHORT)
+        assert compiler.built == count
+
+
+def test_a_trainer_with_a_tensor_of_its_own_is_refused() -> None:
+    """The graph would hold the first run's, and serve runs of other seeds."""
+    trainer = make_trainer("dni(T=3)", make_model())
+    excite(trainer)
+    own = torch.rand((), dtype=F64)
+
+    class Weighted(type(trainer)):  # type: ignore[misc]
+        def beyond(self, window: Episode, h_T: Tensor) -> Tensor | None:
+            prediction = super().beyond(window, h_T)
+            return None if prediction is None else prediction * own
+
+    trainer.__class__ = Weighted
+    with pytest.raises(TypeError, match="cannot be compiled or stacked"):
+        Compiled(trainer, updates_of(trainer), as_traced).prepare(
+            random_episode(6, final=False, dtype=F64)
+        )
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU: CUDA graphs cannot be captured")

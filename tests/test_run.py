@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from harness.episode import Episode
-from harness.measure import cost
+from harness.measure import cost, costs, spent
 from harness.optimiser import Optimiser
 from harness.registry import Registry
+from harness.runs import run as run_module
 from harness.runs.evaluate import evaluate
-from harness.runs.run import Run
+from harness.runs.run import EVALUATIONS, Run
+from harness.runs.shared import Shared
 from harness.spec import RunSpec
+from harness.trainer import Trainer
 from harness.trainers.dni import Dni
 from tests.conftest import Clock
 
@@ -29,8 +36,6 @@ def train(run: Run) -> None:
 
 @pytest.mark.parametrize("trainer", ["sg(T=3)", "dni(T=3)", "dni(T=3, warmup=90)"])
 def test_the_synthesiser_is_moved_and_speaks(trainer: str, registry: Registry) -> None:
-    from dataclasses import replace
-
     run = Run(replace(SMALL, trainer=trainer), registry)
     before = [p.clone() for p in run.trainer.own_parameters()]
     train(run)
@@ -81,6 +86,67 @@ def test_the_clock_hears_training_alone(
     train(run)
     assert run.done["updates"] == 60
     assert run.meter.seconds == 120.0
+
+
+def test_runs_of_one_kind_are_gauged_once_by_all_processes(
+    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = Run(replace(SMALL, seed=1), registry)
+    train(alone)
+    gauged = []
+
+    def noted(trainer: Trainer, episode: Episode) -> cost.Cost:
+        gauged.append(episode.length)
+        return cost.gauge(trainer, episode)
+
+    monkeypatch.setattr(costs, "gauge", noted)
+    counts = []
+    for seed in range(2):
+        run = Run(replace(SMALL, seed=seed), registry, shared=Shared(tmp_path))  # of two processes
+        train(run)
+        counts.append(len(gauged))
+    assert counts[0] == counts[1] > 0
+    assert run.done == alone.done
+    assert run.costs.peaks == alone.costs.peaks
+    train(Run(replace(SMALL, trainer="dni(T=2)"), registry, shared=Shared(tmp_path)))
+    assert len(gauged) == 2 * counts[0]
+
+
+def test_each_part_of_a_run_is_on_the_clock_of_its_own(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+    for module in (cost, spent, run_module):
+        monkeypatch.setattr(module, "time", clock)
+    run = Run(SMALL, registry, shared=Shared(began=time.monotonic() - 8.0))
+    honest, validated = run.task.episodes, run.task.validation
+
+    def episodes(*given: Any) -> Iterator[Episode]:
+        for episode in honest(*given):
+            clock.seconds += 1.0
+            yield episode
+
+    def validation(batch: int) -> Iterator[Episode]:
+        clock.seconds += 100.0
+        return validated(batch)
+
+    def of(episode: Episode) -> cost.Cost:
+        clock.seconds += 0.25
+        return cost.Cost(1, 1)
+
+    monkeypatch.setattr(run.task, "episodes", episodes)
+    monkeypatch.setattr(run.task, "validation", validation)
+    monkeypatch.setattr(run.costs, "of", of)
+    train(run)
+    with run.recording():
+        clock.seconds += 0.5
+    found, count = run.spent(), SMALL.timesteps // 9
+    assert found["data"] == count
+    assert found["gauging"] == 0.25 * count
+    assert found["evaluating"] == 100.0 * EVALUATIONS
+    assert found["recording"] == 0.5
+    assert found["starting"] == pytest.approx(8.0, abs=1.0)
+    assert found["training"] == round(run.meter.seconds, 3)
 
 
 def test_the_weights_that_are_tested_are_the_best_on_validation(registry: Registry) -> None:

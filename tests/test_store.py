@@ -60,7 +60,7 @@ def row(timesteps: int) -> dict[str, object]:
 
 
 def drop(end: dict[str, object]) -> dict[str, object]:
-    return {k: v for k, v in end.items() if k != "engine_seconds"}
+    return {k: v for k, v in end.items() if k not in ("engine_seconds", "spent")}
 
 
 def lines(store: Store, spec: RunSpec) -> list[dict[str, object]]:

@@ -92,8 +92,12 @@ def run_all(
     registry: Registry,
     conditions: Conditions,
     executor: Executor,
+    shares: bool = False,
 ) -> tuple[list[Record], int]:
-    """Run specs, print how they compare and what went wrong; return records and the exit code."""
+    """Run specs, print how they compare and what went wrong; return records and the exit code.
+
+    shares: whether to print what the core-seconds of new runs went on
+    """
     from harness.analysis.comparison import comparison
     from harness.executors.execute import RECORDED, execute
     from harness.runs import scalars
@@ -112,7 +116,20 @@ def run_all(
         f"\n{len(ended)} run{'s' * (len(ended) != 1)}: {new} new, {recorded} {RECORDED}{rate}; "
         f"records in {store.folder}"
     )
+    if shares and new:
+        _say_shares([r for r in records if ended[r.spec] != RECORDED], executor)
     bad = [record for record in records if record.status != "complete"]
     for record in bad:
         click.echo(f"{record.status}: {record.spec.label}: {record.end.get('error')}", err=True)
     return records, 1 if bad or "failed" in ended.values() else 0
+
+
+def _say_shares(records: list[Record], executor: Executor) -> None:
+    """Print what the seconds of the cores went on; not of runs that have several to themselves."""
+    import harness
+    from harness.measure.spent import shares
+
+    specs = [record.spec for record in records]
+    if (cores := executor.cores(specs)) and not any(spec.workers for spec in specs):
+        runs = [record.end.get("spent", {}) for record in records]
+        click.echo(shares(runs, cores * (time.monotonic() - harness.began)))

@@ -33,7 +33,7 @@ def command(
 
     FLOPs, memory and time, the trainers taking turns in one process. Time is a ratio to the first
     trainer's, with its 95 % interval over rounds. The table is also written to profile.csv in
-    the results folder.
+    the results folder. Below it: whose matrix products, torch's or our own, compiled updates use.
 
     \b
     Example:  sgbench profile "plain_copy(start=8)" "tbptt(T=4)" "dni(T=4)" bptt
@@ -42,7 +42,7 @@ def command(
 
     from harness.executors.execute import check
     from harness.registry import Registry
-    from harness.runs.profile import profile
+    from harness.runs.profile import products_of, profile
     from harness.store import Store
 
     torch.set_num_threads(1)
@@ -67,5 +67,8 @@ def command(
         for row in frame.itertuples()
     ]
     click.echo("\n".join(aligned([HEADER, *rows])))
+    for spec in specs:
+        if found := products_of(spec, registry):
+            click.echo(f"{spec.trainer}, compiled, matrix products: {found}")
     about = f"{specs[0].model}, batch {specs[0].batch}, {specs[0].device}"
     click.echo(f"\n{about}; also in {store.folder}/profile.csv")

@@ -83,7 +83,7 @@ def command(
     if estimated:
         _say_estimate(specs, registry)
         return
-    records, code = _running.run_all(specs, store, registry, conditions, executor)
+    records, code = _running.run_all(specs, store, registry, conditions, executor, shares=True)
     for each in claims:
         click.echo("\n".join(judged(registry.make("claim", each), records)))
     for path in cli.draw(figures, records, registry, store.folder / "figures"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Literal, TypeAlias, get_args
 
 import torch
@@ -14,6 +14,7 @@ from torch import Tensor
 from harness.check import unknown
 from harness.engines.base import Eager, Engine
 from harness.engines.compiled import Compiled
+from harness.engines.traced import Executable
 from harness.episode import Episode
 from harness.measure.cost import Meter
 from harness.optimiser import Update
@@ -26,11 +27,18 @@ class Auto(Engine):
     """Eager, or compiled where that saves more time than compiling takes.
 
     timesteps: of the run
+    shared:    as for Compiled
     """
 
-    def __init__(self, trainer: Trainer, optimisers: Sequence[Update], timesteps: int) -> None:
+    def __init__(
+        self,
+        trainer: Trainer,
+        optimisers: Sequence[Update],
+        timesteps: int,
+        shared: dict[Hashable, Executable] | None = None,
+    ) -> None:
         super().__init__(trainer, optimisers)
-        self._timesteps = timesteps
+        self._timesteps, self._shared = timesteps, shared
         self._chosen: Engine = Eager(trainer, optimisers)
         self._decided = False
         self._used: set[str] = set()
@@ -44,7 +52,7 @@ class Auto(Engine):
             self._decided = True
             began = time.perf_counter()
             if pays(self.trainer, episode, self._timesteps):
-                self._chosen = Compiled(self.trainer, self.optimisers)
+                self._chosen = Compiled(self.trainer, self.optimisers, shared=self._shared)
             self.seconds = time.perf_counter() - began
         before, drawn = self._chosen.seconds, self.trainer.rng.get_state()
         try:
@@ -67,7 +75,7 @@ def pays(trainer: Trainer, episode: Episode, timesteps: int) -> bool:
     Methods that take a whole episode at once would need a graph for every episode length of a
     curriculum, and those that draw their windows one for every length of these.
     """
-    if trainer.T is None or not _can_compile(trainer.model.device):
+    if trainer.T is None or not can_compile(trainer.model.device):
         return False
     twin = trainer.twin()
     longest = max(window.length for window in twin.cut(episode))
@@ -84,23 +92,30 @@ SAVED, BUILDING_SECONDS = 0.5, 30.0
 """Share of the eager time that is saved at LSTM 64 to 128; time to build two graphs on one core."""
 
 
-def _can_compile(device: torch.device) -> bool:
+def can_compile(device: torch.device) -> bool:
+    """Whether a compiler is there for the device."""
     return device.type != "cpu" or shutil.which("c++") is not None
 
 
-def engine(name: str, trainer: Trainer, optimisers: Sequence[Update], timesteps: int) -> Engine:
-    """An engine by name, for a run of so many timesteps."""
+def engine(
+    name: str,
+    trainer: Trainer,
+    optimisers: Sequence[Update],
+    timesteps: int,
+    shared: dict[Hashable, Executable] | None = None,
+) -> Engine:
+    """An engine by name, for a run of so many timesteps. shared: as for Compiled."""
     check(name, trainer.model.device)
     if name == "eager":
         return Eager(trainer, optimisers)
     if name == "auto":
-        return Auto(trainer, optimisers, timesteps)
-    return Compiled(trainer, optimisers)
+        return Auto(trainer, optimisers, timesteps, shared)
+    return Compiled(trainer, optimisers, shared=shared)
 
 
 def check(name: str, device: torch.device) -> None:
     """ValueError where there is no engine of that name for the device."""
     if name not in get_args(Name):
         raise unknown("engine", name, get_args(Name))
-    if name == "compiled" and not _can_compile(device):
+    if name == "compiled" and not can_compile(device):
         raise ValueError(f"engine {name!r} needs a C++ compiler (c++) on the PATH; none was found")

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.func import functional_call
 
 from harness.compat import torch_internals
+from harness.engines import products
 from harness.engines.unrolled import unrolled
 from harness.episode import Episode
 from harness.optimiser import Update
@@ -149,8 +150,11 @@ OPTIONS = {
 
 def inductor(graph: torch.fx.GraphModule, inputs: list[Tensor]) -> Executable:
     """A graph compiled by torch: C++ on the CPU, Triton on CUDA."""
-    options = OPTIONS if inputs[0].device.type == "cpu" else {}
-    return torch_internals.compiled(graph, inputs, options)
+    if inputs[0].device.type != "cpu":
+        return torch_internals.compiled(graph, inputs, {})
+    products.library()  # before the graph, which refers to it
+    declared = {"aot_inductor.custom_ops_to_c_shims": products.Declared()}
+    return torch_internals.compiled(products.replaced(graph), inputs, OPTIONS | declared)
 
 
 def as_traced(graph: torch.fx.GraphModule, inputs: list[Tensor]) -> Executable:

@@ -30,6 +30,9 @@ RECORDED = "already recorded"
 class Executor(Protocol):
     """Processes, here or elsewhere, for many runs at once."""
 
+    def cores(self, specs: Sequence[RunSpec]) -> int | None:
+        """How many the runs have for themselves; None where that is not known."""
+
     def check(self, specs: Sequence[RunSpec], registry: Registry, conditions: Conditions) -> None:
         """Raise ValueError where a run cannot be built, as far as this machine can tell."""
 

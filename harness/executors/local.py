@@ -5,13 +5,15 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
+from multiprocessing import forkserver
 from pathlib import Path
 from queue import Queue
 from typing import Any
@@ -19,19 +21,25 @@ from typing import Any
 import torch
 from pebble import ProcessExpired, ProcessPool
 
+import harness
 from harness.engines.stacked import Going, Stack
 from harness.executors import one
 from harness.executors.bars import Bars, Message
 from harness.executors.channel import channel
 from harness.executors.execute import check
 from harness.registry import Registry
+from harness.runs.crew import SLOW
 from harness.runs.parent import watch_parent
 from harness.runs.record import driven
+from harness.runs.shared import Shared
 from harness.spec import Conditions, RunSpec
 from harness.store import RecordingError, Store
 
 BREAKS = 5
 """Times that workers may die as they start."""
+
+COMPILER = "torch._inductor.compile_fx"
+"""Slow to import, too; for engines that compile."""
 
 AGAIN_SECONDS = 1.0
 """Between two attempts at runs that another process is running."""
@@ -43,7 +51,14 @@ class Local:
 
     jobs: int | None = None
 
+    def cores(self, specs: Sequence[RunSpec]) -> int:
+        if self.jobs is None and any(spec.device != "cpu" for spec in specs):
+            return 1
+        return min(self.jobs or os.cpu_count() or 1, max(len(specs), 1))
+
     def check(self, specs: Sequence[RunSpec], registry: Registry, conditions: Conditions) -> None:
+        if len(specs) > 1:  # their processes are made meanwhile
+            _context(conditions.engine)
         check(specs, registry, conditions.engine)
 
     def run(
@@ -60,28 +75,17 @@ class Local:
         if len(elsewhere) == 1 and conditions.limit is None:  # another process takes seconds
             here, elsewhere = [*elsewhere, *here], []
         if elsewhere:
-            ended |= self._side_by_side(elsewhere, store, registry, conditions, bars)
+            jobs = self.cores(elsewhere)
+            ended |= run_all(elsewhere, store, registry, conditions, bars, jobs)
+        shared = Shared(began=None if elsewhere else harness.began)
         for spec in here:  # one at a time
             torch.set_num_threads(1)
             told = partial(bars.show, spec.id)
-            while (status := one.run(spec, store, registry, conditions, told)) == "busy":
+            while (status := one.run(spec, store, registry, conditions, told, shared)) == "busy":
                 time.sleep(AGAIN_SECONDS)
             bars.finish(spec, status)
             ended[spec] = status
         return ended
-
-    def _side_by_side(
-        self,
-        specs: Sequence[RunSpec],
-        store: Store,
-        registry: Registry,
-        conditions: Conditions,
-        bars: Bars,
-    ) -> dict[RunSpec, str]:
-        jobs = self.jobs
-        if jobs is None:
-            jobs = 1 if any(spec.device != "cpu" for spec in specs) else os.cpu_count() or 1
-        return run_all(specs, store, registry, conditions, bars, jobs)
 
 
 def run_all(
@@ -94,20 +98,25 @@ def run_all(
 ) -> dict[RunSpec, str]:
     """Run each in one of `jobs` single-threaded processes; return how each ended."""
     ended: dict[RunSpec, str] = {}
-    context = multiprocessing.get_context("spawn")
+    context = _context(conditions.engine)
     # Children started like this ignore Ctrl-C: they are ended from here, without a traceback.
     heard = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with channel(bars, context) as messages:
+    with (
+        channel(bars, context) as messages,
+        tempfile.TemporaryDirectory(prefix="sgbench-") as shared,
+    ):
 
-        def begun() -> ProcessPool:
+        def begun(at: float) -> ProcessPool:
             return ProcessPool(
-                min(jobs, len(specs)),
+                jobs,
                 initializer=_begin,
-                initargs=(store.folder, registry.plugins, messages),
+                initargs=(
+                    store.folder, registry.plugins, messages, Path(shared), at, dict(os.environ)
+                ),
                 context=context,
-            )
+            )  # fmt: skip
 
-        pool, waiting, broken = begun(), list(specs), 0
+        pool, waiting, broken = begun(harness.began), list(specs), 0
         try:
             while waiting:
                 futures: dict[Future[list[str]], Sequence[RunSpec]] = {
@@ -132,7 +141,7 @@ def run_all(
                         raise ChildProcessError("workers die as they start (out of memory?)")
                     pool.stop()
                     pool.join()
-                    pool = begun()
+                    pool = begun(time.monotonic())
                 if waiting:
                     time.sleep(AGAIN_SECONDS)
             pool.close()
@@ -193,15 +202,26 @@ _worker: dict[str, Any] = {}
 """What a worker process was started with."""
 
 
-def _begin(folder: Path, plugins: Sequence[Path], messages: Queue[Message | None]) -> None:
+def _begin(
+    folder: Path,
+    plugins: Sequence[Path],
+    messages: Queue[Message | None],
+    shared: Path,
+    began: float,
+    environment: Mapping[str, str],
+) -> None:
     def tell(message: Message) -> None:
         with suppress(OSError, EOFError):  # the bars may be gone; the run goes on
             messages.put(message)
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     watch_parent()
+    os.environ.update(environment)  # as it is now: the server may have begun before
     torch.set_num_threads(1)
-    _worker.update(store=Store(folder, say=tell), registry=Registry(plugins), tell=tell)
+    _worker.update(
+        store=Store(folder, say=tell), registry=Registry(plugins), tell=tell,
+        shared=Shared(shared, began),
+    )  # fmt: skip
 
 
 def _work(specs: Sequence[RunSpec], conditions: Conditions) -> list[str]:
@@ -215,4 +235,17 @@ def _one(spec: RunSpec, conditions: Conditions, stack: Stack | None = None) -> G
     def told(timesteps: int, word: str) -> None:
         _worker["tell"]((spec.id, timesteps, word))
 
-    return one.going(spec, _worker["store"], _worker["registry"], conditions, told, stack)
+    worker = _worker
+    return one.going(
+        spec, worker["store"], worker["registry"], conditions, told, stack, worker["shared"]
+    )
+
+
+def _context(engine: str) -> multiprocessing.context.BaseContext:
+    """Of processes that are forks of one that has imported what they need, once for all."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__, *SLOW, *[COMPILER] * (engine != "eager")])
+    heard = signal.signal(signal.SIGINT, signal.SIG_IGN)  # what it forks ignores Ctrl-C, as it does
+    forkserver.ensure_running()
+    signal.signal(signal.SIGINT, heard)
+    return context

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from harness.registry import Registry
 from harness.runs.record import Progress, driven, fail, recording
+from harness.runs.shared import Shared
 from harness.spec import Conditions, RunSpec
 from harness.store import BusyError, RecordingError, Store
 
@@ -19,13 +20,14 @@ def run(
     registry: Registry,
     conditions: Conditions,
     progress: Progress,
+    shared: Shared | None = None,
 ) -> str:
     """Run a spec, and record it; return how it ended.
 
     That is its status, or "busy" if another process is running it. Only RecordingError is raised:
     the disk is full, and no other run can go on either.
     """
-    return driven(going(spec, store, registry, conditions, progress))
+    return driven(going(spec, store, registry, conditions, progress, shared=shared))
 
 
 def going(
@@ -35,10 +37,11 @@ def going(
     conditions: Conditions,
     progress: Progress,
     stack: Stack | None = None,
+    shared: Shared | None = None,
 ) -> Going[str]:
     """run(), for a stack to drive."""
     try:
-        return (yield from recording(spec, registry, store, progress, conditions, stack))
+        return (yield from recording(spec, registry, store, progress, conditions, stack, shared))
     except BusyError:
         return "busy"
     except RecordingError:

@@ -32,6 +32,9 @@ class Cluster:
     cpus: float = 1.0
     gpus: float = 0.0
 
+    def cores(self, specs: Sequence[RunSpec]) -> int | None:
+        return None
+
     def check(self, specs: Sequence[RunSpec], registry: Registry, conditions: Conditions) -> None:
         check([replace(spec, device="cpu") for spec in specs], registry)  # GPUs are on the nodes
 

@@ -38,7 +38,7 @@ def describe(device: torch.device, plugins: Iterable[Path] = ()) -> dict[str, st
         "python": platform.python_version(),
         "torch": torch.__version__,
         "machine": platform.machine(),
-        "processor": _processor(device),
+        "processor": processor(device),
         "threads": torch.get_num_threads(),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "plugins": " ".join(map(fingerprint, plugins)),
@@ -69,7 +69,8 @@ def _checkout(root: Path) -> tuple[str, bool]:
         return "unknown", False
 
 
-def _processor(device: torch.device) -> str:
+def processor(device: torch.device) -> str:
+    """The name of the processor, or of the GPU."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     try:

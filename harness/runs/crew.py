@@ -17,6 +17,7 @@ from harness.registry import Registry
 from harness.runs import member
 from harness.runs.build import Built
 from harness.runs.run import EVALUATIONS, DivergenceError, Run
+from harness.runs.shared import Shared
 from harness.spec import Conditions, RunSpec
 from harness.store import Row
 from harness.worker import Mode
@@ -43,11 +44,15 @@ class WorkerError(RuntimeError):
 
 
 def begun(
-    spec: RunSpec, registry: Registry, conditions: Conditions, stack: Stack | None = None
+    spec: RunSpec,
+    registry: Registry,
+    conditions: Conditions,
+    stack: Stack | None = None,
+    shared: Shared | None = None,
 ) -> Run:
     """A run, in this process or shared by several."""
     if not spec.workers:
-        return Run(spec, registry, conditions.engine, stack)
+        return Run(spec, registry, conditions.engine, stack, shared)
     if conditions.engine != "eager":
         raise ValueError(f"workers {spec.workers}: runs on workers have engine 'eager' alone")
     return Crew(spec, registry, conditions.limit)

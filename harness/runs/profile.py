@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING
 
+from harness.engines import products
+from harness.engines.choice import can_compile
+from harness.engines.traced import Traced
 from harness.registry import Registry
 from harness.runs.run import Lap, Run
 from harness.spec import RunSpec
@@ -14,6 +18,22 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ROUNDS = 7
+
+
+def products_of(spec: RunSpec, registry: Registry) -> str:
+    """The matrix products of a compiled update, and whose they would be on this machine.
+
+    Empty where it cannot be compiled to C++, and for methods without windows.
+    """
+    with closing(Run(spec, registry)) as run:
+        if not run.trainer.T or run.device.type != "cpu" or not can_compile(run.device):
+            return ""
+        windows = list(run.trainer.cut(next(run.episodes())))
+        try:
+            graph = Traced(run.trainer, run.optimisers).graph(windows[-1])
+        except TypeError:
+            return ""
+        return products.said(graph)
 
 
 def profile(specs: Sequence[RunSpec], registry: Registry) -> pd.DataFrame:

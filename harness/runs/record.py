@@ -17,6 +17,7 @@ from harness.runs import checkpoint
 from harness.runs.crew import WorkerError, begun
 from harness.runs.run import DivergenceError, Run
 from harness.runs.scalars import Scalars
+from harness.runs.shared import Shared
 from harness.spec import Conditions, RunSpec
 from harness.store import BusyError, Record, RecordingError, Row, Store, Writer
 
@@ -68,6 +69,7 @@ def recording(
     progress: Progress,
     conditions: Conditions,
     stack: Stack | None = None,
+    shared: Shared | None = None,
 ) -> Going[str]:
     """record(), for a stack to drive: it yields while others make its updates."""
     with ExitStack() as opened:
@@ -83,7 +85,7 @@ def recording(
             for sink in sinks:
                 sink(kind, row)
 
-        run = begun(spec, registry, conditions, stack)
+        run = begun(spec, registry, conditions, stack, shared)
         opened.callback(run.close)
         path = store.checkpoint(spec)
         resumed = None if conditions.again else _resumable(spec, there, store)
@@ -93,11 +95,12 @@ def recording(
             append("resumed", {"timesteps": run.done["timesteps"], **where})
         else:
             path.unlink(missing_ok=True)  # of another attempt, perhaps of other code
-            append("run", _header(run, registry))
+            with run.recording():
+                append("run", _header(run, registry))
         if store.damage(spec):
             store.say(f"{spec.label} {'resumes from its checkpoint' if resumed else 'starts over'}")
         end = yield from _follow(run, append, store, progress, registry)
-        append("end", end)
+        append("end", {**end, "spent": run.spent()})
         if not run.lost:
             path.unlink(missing_ok=True)
         return str(end["status"])
@@ -155,15 +158,18 @@ def _follow(
                 yield row["engine"]
                 continue
             if kind != "episode":
-                append(kind, row)
+                with run.recording():
+                    append(kind, row)
                 bits = row["bits"] if kind == "curve" else bits
                 continue
             now = time.monotonic()
             if now >= tell_at:
-                progress(min(row["timesteps"], run.spec.timesteps), _word(bits, row))
+                with run.recording():
+                    progress(min(row["timesteps"], run.spec.timesteps), _word(bits, row))
                 tell_at = now + PROGRESS_SECONDS
             if now >= save_at:
-                checkpoint.save(store.checkpoint(run.spec), run.spec.id, run.state_dict())
+                with run.recording():
+                    checkpoint.save(store.checkpoint(run.spec), run.spec.id, run.state_dict())
                 took = time.monotonic() - now
                 save_at = now + took + max(CHECKPOINT_SECONDS, took / SAVING_SHARE)
         return {"status": "complete", "error": None, **run.engines(), **run.summary()}

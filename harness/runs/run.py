@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any
@@ -17,9 +19,11 @@ from harness.measure.cost import Meter
 from harness.measure.costs import Costs
 from harness.measure.environment import available
 from harness.measure.probe import probe
+from harness.measure.spent import PARTS, Spent
 from harness.registry import Registry
 from harness.runs.build import built
 from harness.runs.evaluate import chosen_by, evaluate
+from harness.runs.shared import Shared
 from harness.spec import RunSpec
 from harness.store import Row
 
@@ -65,17 +69,26 @@ class Run:
     lost = False
 
     def __init__(
-        self, spec: RunSpec, registry: Registry, engine: str = "eager", stack: Stack | None = None
+        self,
+        spec: RunSpec,
+        registry: Registry,
+        engine: str = "eager",
+        stack: Stack | None = None,
+        shared: Shared | None = None,
     ) -> None:
         """Build everything that the spec names; ValueError, one line, where it cannot be built."""
-        self.spec = spec
+        self.spec, self._spent, shared = spec, Spent(), shared or Shared()
+        self._spent.seconds["starting"] = shared.starting()
+        began = time.perf_counter()
         self.device = available(spec.device)
         self.task, self.model, self.trainer, self.optimisers = built(spec, registry, self.device)
         self.before: dict[str, Any] = {"engines": [], "seconds": 0.0}  # used by earlier processes
         self.engine = (
             stack.join(self.trainer, self.optimisers)
             if stack
-            else engine_of(engine, self.trainer, self.optimisers, spec.timesteps)
+            else engine_of(
+                engine, self.trainer, self.optimisers, spec.timesteps, shared.calls(spec)
+            )
         )
         # far apart: equal seeds would draw equal numbers for weights, data and method
         self.rng = torch.Generator().manual_seed(1_000_003 * (spec.seed + 1))
@@ -84,12 +97,14 @@ class Run:
         self.bits = math.nan
         self.meter = Meter(self.device)
         self.done = {"timesteps": 0, "updates": 0, "flops": 0}
-        self.costs = Costs(self.trainer)
+        self.costs = Costs(self.trainer, shared.costs(spec))
         self.probes = 0
         self.chosen_by = chosen_by(self.task)
         self.best = {self.chosen_by.column: self.chosen_by.nothing}
         self.best_weights: dict[str, Tensor] = {}
         self._recent: list[float] = []  # bits of the episodes since the last "curve" row
+        self._trained = 0.0  # seconds, by earlier processes
+        self._spent.seconds["building"] = time.perf_counter() - began
 
     def train(self) -> Iterator[tuple[str, Row]]:
         """Train to the end of the budget, and yield rows to record, as (kind, row).
@@ -103,8 +118,11 @@ class Run:
             elif moment is Moment.DRAWN:
                 if self.spec.probe and self.done["updates"] >= self.probes * self.spec.probe:
                     self.probes += 1
-                    yield "probe", {**self._position(), **probe(self.trainer, episode)}
-                self.done["flops"] += self.costs.of(episode).flops
+                    with self._spent.on("gauging"):
+                        found = probe(self.trainer, episode)
+                    yield "probe", {**self._position(), **found}
+                with self._spent.on("gauging"):
+                    self.done["flops"] += self.costs.of(episode).flops
             else:
                 if episode.weight.any():
                     self._recent.append(self.bits)
@@ -121,7 +139,8 @@ class Run:
         """The training loop: every episode of the budget, at each of its moments."""
         supply = self.episodes()
         while self.done["timesteps"] < self.spec.timesteps:
-            episode = next(supply)
+            with self._spent.on("data"):
+                episode = next(supply)
             yield Moment.DRAWN, episode
             self._set_rates(episode)
             self.engine.prepare(episode)
@@ -181,7 +200,8 @@ class Run:
 
     def _validate(self) -> Row:
         """Bits, and the score, on the validation set; the best weights so far are kept."""
-        found = evaluate(self.model, self.task, self.task.validation(self.spec.batch))
+        with self._spent.on("evaluating"):
+            found = evaluate(self.model, self.task, self.task.validation(self.spec.batch))
         column = self.chosen_by.column
         if self.chosen_by.better(found[column], self.best[column]):
             self.best[column] = found[column]
@@ -194,7 +214,8 @@ class Run:
         if self.best_weights:
             now = {k: v.clone() for k, v in self.model.state_dict().items()}
             self.model.load_state_dict(self.best_weights)
-            test = evaluate(self.model, self.task, self.task.test(self.spec.batch))
+            with self._spent.on("evaluating"):
+                test = evaluate(self.model, self.task, self.task.test(self.spec.batch))
             self.model.load_state_dict(now)
             row |= {f"test_{k}": None if math.isnan(v) else v for k, v in test.items()}
         return row
@@ -204,6 +225,20 @@ class Run:
         names = sorted({*self.before["engines"], *self.engine.name.split("+")})
         seconds = self.before["seconds"] + self.engine.seconds
         return {"engine": "+".join(names), "engine_seconds": round(seconds, 3)}
+
+    def recording(self) -> AbstractContextManager[None]:
+        """A clock on what is inside, which records the run."""
+        return self._spent.on("recording")
+
+    def spent(self) -> Row:
+        """What the seconds of this process went on so far: seconds by part."""
+        parts = self._spent.seconds
+        known = {
+            **parts,
+            "training": self.meter.seconds - self._trained,
+            "building": parts["building"] + self.engine.seconds,
+        }
+        return {part: round(known[part], 3) for part in PARTS if part in known}
 
     def _position(self) -> Row:
         return {**self.done, "seconds": round(self.meter.seconds, 6)}
@@ -241,7 +276,7 @@ class Run:
         self.before = {
             "engines": engines["engine"].split("+"), "seconds": engines["engine_seconds"],
         }  # fmt: skip
-        self.meter.seconds = state["seconds"]
+        self.meter.seconds = self._trained = state["seconds"]
         self.done, self.costs.peaks = state["done"], state["peaks"]
         self.probes, self.best = state["probes"], state["best"]
         self.best_weights = {k: v.to(self.device) for k, v in state["best_weights"].items()}

@@ -1,4 +1,4 @@
-"""The same updates in JAX: one jitted function, its inputs donated, a scan over the window."""
+"""The same updates in JAX: jitted, their inputs donated, a scan over the window."""
 
 from __future__ import annotations
 
@@ -25,8 +25,13 @@ from tests.benchmarks.contestants import (
 Tree = dict[str, Any]
 
 
-def contestant(run: Run, episode: Episode, unrolled: bool) -> Callable[[], list[float]]:
-    """The updates of `run`'s trainer, from its weights. unrolled: the window in one piece."""
+def contestant(
+    run: Run, episode: Episode, unrolled: bool, at_once: bool
+) -> Callable[[], list[float]]:
+    """The updates of `run`'s trainer, from its weights.
+
+    unrolled: the window in one piece; at_once: all updates of the episode scanned in one call
+    """
     trainer = run.spec.trainer.partition("(")[0]
     model, cell = run.model, run.model.layers[0].core
     weights = {
@@ -43,13 +48,22 @@ def contestant(run: Run, episode: Episode, unrolled: bool) -> Callable[[], list[
     state = (weights, own, m, v, jnp.zeros(()), jnp.zeros((episode.batch, model.d_state)))
     parts = [tuple(map(_copy, window)) for window in windows(run, episode)]
     unroll = len(parts[0][0]) if unrolled else 1
-    update = jax.jit(partial(_update, trainer=trainer, unroll=unroll), donate_argnums=(0,))
+    update = partial(_update, trainer=trainer, unroll=unroll)
+    one = jax.jit(update, donate_argnums=(0,))
+    stretch = tuple(map(jnp.stack, zip(*parts, strict=True)))
+
+    @partial(jax.jit, donate_argnums=(0,))
+    def every(state: tuple[Any, ...], stretch: tuple[Any, ...]) -> tuple[tuple[Any, ...], Any]:
+        return jax.lax.scan(lambda state, window: update(state, *window), state, stretch)
 
     def loop() -> list[float]:
         nonlocal state
+        if at_once:
+            state, found = every(state, stretch)
+            return list(found.tolist())
         losses = []
         for window in parts:
-            state, loss = update(state, *window)
+            state, loss = one(state, *window)
             losses.append(loss)
         return [float(loss) for loss in losses]
 

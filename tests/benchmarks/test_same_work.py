@@ -16,7 +16,7 @@ CALLS = 6  # so that bptt moves, too, and a state is carried over
 
 
 @pytest.mark.parametrize("trainer", TRAINERS)
-@pytest.mark.parametrize("by", ["bare loop", "JAX"])
+@pytest.mark.parametrize("by", ["bare loop", "JAX", "JAX, at once"])
 def test_losses_are_the_harness_own(by: str, trainer: str) -> None:
     torch.manual_seed(0)  # one draw in a thousand has a gradient of 0 ± rounding, which Adam scales
     run, noise = contestants.run_of(trainer, SIZE), contestants.data(SIZE)
@@ -30,7 +30,7 @@ def test_losses_are_the_harness_own(by: str, trainer: str) -> None:
         pytest.importorskip("jax", reason="needs JAX: pip install 'sgbench[bench]'")
         from tests.benchmarks import jax_loop
 
-        loop = jax_loop.contestant(run, episode, unrolled=False)
+        loop = jax_loop.contestant(run, episode, unrolled=False, at_once=by == "JAX, at once")
     for _ in range(CALLS):
         theirs = torch.tensor(loop())
         assert len(theirs) == (1 if trainer == "bptt" else contestants.UPDATES)
