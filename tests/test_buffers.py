@@ -134,7 +134,7 @@ def test_killed_and_resumed_it_goes_on_bit_for_bit(trainer: str, tmp_path: Path)
     resumed.load_state_dict(state)
     finished(resumed)
     for mine, theirs in ((resumed.model.state_dict(), whole.model.state_dict()),
-                         (resumed.best_weights, whole.best_weights)):  # fmt: skip
+                         (resumed.best.weights, whole.best.weights)):  # fmt: skip
         assert len(mine) == len(theirs) == 9
         assert all(torch.equal(mine[name], there) for name, there in theirs.items())
     assert resumed.summary() == whole.summary()
@@ -144,7 +144,7 @@ def test_the_test_set_is_scored_with_those_of_the_best_weights() -> None:
     run = made(task="recall")
     run._validate()  # the best so far: nothing has been learnt, and nothing has been normalised
     first = evaluate(run.model, run.task, run.task.test(B))
-    run.best["accuracy"] = 2.0
+    run.best.score["accuracy"] = 2.0
     finished(run)
     before = copy.deepcopy(run.model.state_dict())
     assert run.summary()["test_bits"] == first["bits"]

@@ -240,7 +240,7 @@ BAD = [
     (RUN, "TRAINER", ""),
     (["run", "char_lm(corpus='nowhere.txt')", "bptt"], "no corpus 'nowhere.txt'", "pydoc"),
     (["run", "char_lm", "bptt", "--corpus", "nowhere.txt"], "no corpus 'nowhere.txt'", "ptb"),
-    (["run", "plain_copy(protocol='both')", "bptt"], "'stream' or 'reset'", "got 'both'"),
+    (["run", "plain_copy(protocol='both')", "bptt"], "'carried' or 'reset'", "got 'both'"),
     ([*RUN, "bptt", "--plugin", "broken.py"], "plug-in broken.py, line 1", "invalid syntax"),
     ([*RUN, "bptt", "--plugin", "absent.py"], "no plug-in file", "absent.py"),
     (["suite", "quik"], "no suite or figure 'quik'", "ablation, activation_bytes, alignment"),

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from harness.compat import torch_internals
-from harness.engines import compiled, products
+from harness.engines import compiled, own_product, products
 from harness.engines.base import Eager, Engine
 from harness.engines.choice import Auto
 from harness.engines.compiled import Compiled
@@ -250,7 +250,7 @@ def test_our_own_product_is_the_product(turned: tuple[bool, bool], M: int, K: in
     a = torch.randn(K, M).t() if turned[0] else torch.randn(M, K)
     b = torch.randn(N, K).t() if turned[1] else torch.randn(K, N)
     out = torch.full((M, N), math.nan)
-    products.own(a, b, out, times=2)
+    own_product.own(a, b, out, times=2)
     error = (out - a.double() @ b.double()).abs().max()
     assert error < 1e-6 * K
 

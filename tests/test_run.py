@@ -138,9 +138,9 @@ def test_each_part_of_a_run_is_on_the_clock_of_its_own(
     monkeypatch.setattr(run.task, "validation", validation)
     monkeypatch.setattr(run.costs, "of", of)
     train(run)
-    with run.recording():
+    with run.spent.on("recording"):
         clock.seconds += 0.5
-    found, count = run.spent(), SMALL.timesteps // 9
+    found, count = run.seconds(), SMALL.timesteps // 9
     assert found["data"] == count
     assert found["gauging"] == 0.25 * count
     assert found["evaluating"] == 100.0 * EVALUATIONS

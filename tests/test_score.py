@@ -93,8 +93,8 @@ def test_the_weights_that_are_tested_are_the_best_by_the_score() -> None:
         for mark in range(3):
             torch.nn.init.constant_(next(run.model.parameters()), float(mark))
             run._validate()
-    assert run.best == {"accuracy": 0.9}
-    assert (next(iter(run.best_weights.values())) == 1.0).all()
+    assert run.best.score == {"accuracy": 0.9}
+    assert (next(iter(run.best.weights.values())) == 1.0).all()
 
 
 def test_an_accuracy_is_a_share_of_the_whole_set() -> None:

@@ -42,6 +42,6 @@ def command(kind: str | None, results: str, plugin: tuple[str, ...]) -> None:
         click.echo(f"{each}s")
         for name in registry.names(each):
             entry = registry.entry(each, name)
-            click.echo(f"  {name:<18}{entry.summary}")
+            click.echo(f"  {name:<20}{entry.summary}")
             if options := ", ".join(map("=".join, entry.defaults().items())):
-                click.echo(textwrap.indent(textwrap.fill(options, width - 20), " " * 20))
+                click.echo(textwrap.indent(textwrap.fill(options, width - 22), " " * 22))

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.func import functional_call
 
 from harness.compat import torch_internals
-from harness.engines import products
+from harness.engines import own_product, products
 from harness.engines.unrolled import unrolled
 from harness.episode import Episode
 from harness.optimiser import Update
@@ -152,8 +152,8 @@ def inductor(graph: torch.fx.GraphModule, inputs: list[Tensor]) -> Executable:
     """A graph compiled by torch: C++ on the CPU, Triton on CUDA."""
     if inputs[0].device.type != "cpu":
         return torch_internals.compiled(graph, inputs, {})
-    products.library()  # before the graph, which refers to it
-    declared = {"aot_inductor.custom_ops_to_c_shims": products.Declared()}
+    own_product.library()  # before the graph, which refers to it
+    declared = {"aot_inductor.custom_ops_to_c_shims": own_product.Declared()}
     return torch_internals.compiled(products.replaced(graph), inputs, OPTIONS | declared)
 
 

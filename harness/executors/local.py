@@ -235,10 +235,8 @@ def _one(spec: RunSpec, conditions: Conditions, stack: Stack | None = None) -> G
     def told(timesteps: int, word: str) -> None:
         _worker["tell"]((spec.id, timesteps, word))
 
-    worker = _worker
-    return one.going(
-        spec, worker["store"], worker["registry"], conditions, told, stack, worker["shared"]
-    )
+    store, registry, shared = (_worker[name] for name in ("store", "registry", "shared"))
+    return one.going(spec, store, registry, conditions, told, stack, shared)
 
 
 def _context(engine: str) -> multiprocessing.context.BaseContext:

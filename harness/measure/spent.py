@@ -30,6 +30,12 @@ class Spent:
         finally:
             self.seconds[part] += time.perf_counter() - began
 
+    def row(self, training: float, building: float) -> dict[str, float]:
+        """Seconds by part, with those that an engine has measured: of updates, of compiling."""
+        found = {**self.seconds, "training": training}
+        found["building"] = found.get("building", 0.0) + building
+        return {part: round(found[part], 3) for part in PARTS if part in found}
+
 
 def shares(runs: Sequence[Mapping[str, float]], core_seconds: float) -> str:
     """What the core-seconds of a suite went on, as a line.

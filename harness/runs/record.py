@@ -95,12 +95,12 @@ def recording(
             append("resumed", {"timesteps": run.done["timesteps"], **where})
         else:
             path.unlink(missing_ok=True)  # of another attempt, perhaps of other code
-            with run.recording():
+            with run.spent.on("recording"):
                 append("run", _header(run, registry))
         if store.damage(spec):
             store.say(f"{spec.label} {'resumes from its checkpoint' if resumed else 'starts over'}")
         end = yield from _follow(run, append, store, progress, registry)
-        append("end", {**end, "spent": run.spent()})
+        append("end", {**end, "spent": run.seconds()})
         if not run.lost:
             path.unlink(missing_ok=True)
         return str(end["status"])
@@ -158,17 +158,17 @@ def _follow(
                 yield row["engine"]
                 continue
             if kind != "episode":
-                with run.recording():
+                with run.spent.on("recording"):
                     append(kind, row)
                 bits = row["bits"] if kind == "curve" else bits
                 continue
             now = time.monotonic()
             if now >= tell_at:
-                with run.recording():
+                with run.spent.on("recording"):
                     progress(min(row["timesteps"], run.spec.timesteps), _word(bits, row))
                 tell_at = now + PROGRESS_SECONDS
             if now >= save_at:
-                with run.recording():
+                with run.spent.on("recording"):
                     checkpoint.save(store.checkpoint(run.spec), run.spec.id, run.state_dict())
                 took = time.monotonic() - now
                 save_at = now + took + max(CHECKPOINT_SECONDS, took / SAVING_SHARE)

@@ -5,24 +5,22 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor
 
-from harness.engines.choice import engine as engine_of
+from harness.engines.choice import engine as chosen
 from harness.episode import Episode
 from harness.measure.cost import Meter
 from harness.measure.costs import Costs
 from harness.measure.environment import available
 from harness.measure.probe import probe
-from harness.measure.spent import PARTS, Spent
+from harness.measure.spent import Spent
 from harness.registry import Registry
+from harness.runs.best import Best
 from harness.runs.build import built
-from harness.runs.evaluate import chosen_by, evaluate
 from harness.runs.shared import Shared
 from harness.spec import RunSpec
 from harness.store import Row
@@ -62,23 +60,20 @@ class Run:
     trainers start from the same weights and see the same episodes. A method that draws random
     numbers has a third.
 
-    bits: the loss of the episode learnt last, in the task's unit
-    lost: whether a process of it has died, so that it can go on from its checkpoint
+    bits:  the loss of the episode learnt last, in the task's unit
+    lost:  whether a process of it has died, so that it can go on from its checkpoint
+    spent: a clock for what its seconds go on besides training
     """
 
     lost = False
 
     def __init__(
-        self,
-        spec: RunSpec,
-        registry: Registry,
-        engine: str = "eager",
-        stack: Stack | None = None,
-        shared: Shared | None = None,
-    ) -> None:
+        self, spec: RunSpec, registry: Registry, engine: str = "eager",
+        stack: Stack | None = None, shared: Shared | None = None,
+    ) -> None:  # fmt: skip
         """Build everything that the spec names; ValueError, one line, where it cannot be built."""
-        self.spec, self._spent, shared = spec, Spent(), shared or Shared()
-        self._spent.seconds["starting"] = shared.starting()
+        self.spec, self.spent, shared = spec, Spent(), shared or Shared()
+        self.spent.seconds["starting"] = shared.starting()
         began = time.perf_counter()
         self.device = available(spec.device)
         self.task, self.model, self.trainer, self.optimisers = built(spec, registry, self.device)
@@ -86,9 +81,7 @@ class Run:
         self.engine = (
             stack.join(self.trainer, self.optimisers)
             if stack
-            else engine_of(
-                engine, self.trainer, self.optimisers, spec.timesteps, shared.calls(spec)
-            )
+            else chosen(engine, self.trainer, self.optimisers, spec.timesteps, shared.calls(spec))
         )
         # far apart: equal seeds would draw equal numbers for weights, data and method
         self.rng = torch.Generator().manual_seed(1_000_003 * (spec.seed + 1))
@@ -99,12 +92,10 @@ class Run:
         self.done = {"timesteps": 0, "updates": 0, "flops": 0}
         self.costs = Costs(self.trainer, shared.costs(spec))
         self.probes = 0
-        self.chosen_by = chosen_by(self.task)
-        self.best = {self.chosen_by.column: self.chosen_by.nothing}
-        self.best_weights: dict[str, Tensor] = {}
+        self.best = Best(self.task, self.model, spec.batch)
         self._recent: list[float] = []  # bits of the episodes since the last "curve" row
         self._trained = 0.0  # seconds, by earlier processes
-        self._spent.seconds["building"] = time.perf_counter() - began
+        self.spent.seconds["building"] = time.perf_counter() - began
 
     def train(self) -> Iterator[tuple[str, Row]]:
         """Train to the end of the budget, and yield rows to record, as (kind, row).
@@ -118,10 +109,10 @@ class Run:
             elif moment is Moment.DRAWN:
                 if self.spec.probe and self.done["updates"] >= self.probes * self.spec.probe:
                     self.probes += 1
-                    with self._spent.on("gauging"):
+                    with self.spent.on("gauging"):
                         found = probe(self.trainer, episode)
                     yield "probe", {**self._position(), **found}
-                with self._spent.on("gauging"):
+                with self.spent.on("gauging"):
                     self.done["flops"] += self.costs.of(episode).flops
             else:
                 if episode.weight.any():
@@ -139,7 +130,7 @@ class Run:
         """The training loop: every episode of the budget, at each of its moments."""
         supply = self.episodes()
         while self.done["timesteps"] < self.spec.timesteps:
-            with self._spent.on("data"):
+            with self.spent.on("data"):
                 episode = next(supply)
             yield Moment.DRAWN, episode
             self._set_rates(episode)
@@ -165,9 +156,8 @@ class Run:
 
     def _set_rates(self, episode: Episode) -> None:
         """Set the learning rates to the schedule's in the middle of an episode."""
-        middle = self.done["timesteps"] + episode.length / 2
         for update in self.optimisers:
-            update.at(middle)
+            update.at(self.done["timesteps"] + episode.length / 2)
 
     def _take(self, episode: Episode) -> None:
         """The timed part of an episode, and its results."""
@@ -200,25 +190,13 @@ class Run:
 
     def _validate(self) -> Row:
         """Bits, and the score, on the validation set; the best weights so far are kept."""
-        with self._spent.on("evaluating"):
-            found = evaluate(self.model, self.task, self.task.validation(self.spec.batch))
-        column = self.chosen_by.column
-        if self.chosen_by.better(found[column], self.best[column]):
-            self.best[column] = found[column]
-            self.best_weights = {k: v.clone() for k, v in self.model.state_dict().items()}
-        return found
+        with self.spent.on("evaluating"):
+            return self.best.validated()
 
     def summary(self) -> Row:
         """What the end of a record says besides its status."""
-        row: Row = dict(self.costs.peaks)
-        if self.best_weights:
-            now = {k: v.clone() for k, v in self.model.state_dict().items()}
-            self.model.load_state_dict(self.best_weights)
-            with self._spent.on("evaluating"):
-                test = evaluate(self.model, self.task, self.task.test(self.spec.batch))
-            self.model.load_state_dict(now)
-            row |= {f"test_{k}": None if math.isnan(v) else v for k, v in test.items()}
-        return row
+        with self.spent.on("evaluating"):
+            return {**self.costs.peaks, **self.best.tested()}
 
     def engines(self) -> Row:
         """Which engine made the updates, and how long its preparation took."""
@@ -226,19 +204,9 @@ class Run:
         seconds = self.before["seconds"] + self.engine.seconds
         return {"engine": "+".join(names), "engine_seconds": round(seconds, 3)}
 
-    def recording(self) -> AbstractContextManager[None]:
-        """A clock on what is inside, which records the run."""
-        return self._spent.on("recording")
-
-    def spent(self) -> Row:
-        """What the seconds of this process went on so far: seconds by part."""
-        parts = self._spent.seconds
-        known = {
-            **parts,
-            "training": self.meter.seconds - self._trained,
-            "building": parts["building"] + self.engine.seconds,
-        }
-        return {part: round(known[part], 3) for part in PARTS if part in known}
+    def seconds(self) -> Row:
+        """What the seconds of this process went on so far, by part."""
+        return self.spent.row(self.meter.seconds - self._trained, self.engine.seconds)
 
     def _position(self) -> Row:
         return {**self.done, "seconds": round(self.meter.seconds, 6)}
@@ -260,8 +228,7 @@ class Run:
             "done": self.done,
             "peaks": self.costs.peaks,
             "probes": self.probes,
-            "best": self.best,
-            "best_weights": self.best_weights,
+            "best": self.best.state_dict(),
             "recent": self._recent,
         }
 
@@ -278,6 +245,6 @@ class Run:
         }  # fmt: skip
         self.meter.seconds = self._trained = state["seconds"]
         self.done, self.costs.peaks = state["done"], state["peaks"]
-        self.probes, self.best = state["probes"], state["best"]
-        self.best_weights = {k: v.to(self.device) for k, v in state["best_weights"].items()}
+        self.probes = state["probes"]
+        self.best.load_state_dict(state["best"])
         self._recent = list(state["recent"])
