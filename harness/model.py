@@ -96,7 +96,8 @@ class Model(Stage):
         widths = [stage.d_state for stage in self.stages()]
         if max(widths) < sum(widths):
             return tuple(state.split(widths, -1))
-        nothing = state.new_empty((*state.shape[:-1], 0))  # a cut would copy the gradient of all
+        # one has all of it, or none has any: a cut would copy the gradient
+        nothing = state.new_empty((*state.shape[:-1], 0)) if any(widths) else state
         return tuple(state if width else nothing for width in widths)
 
     def join(self, parts: list[Tensor]) -> Tensor:

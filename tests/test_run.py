@@ -153,7 +153,7 @@ def test_the_weights_that_are_tested_are_the_best_on_validation(registry: Regist
     run = Run(SMALL, registry)
     train(run)
     last = {name: value.clone() for name, value in run.model.state_dict().items()}
-    for value in run.best_weights.values():
+    for value in run.best.weights.values():
         value.zero_()  # as if an early point had been the best
     found = run.summary()["test_bits"]
     expected = torch.tensor(float(run.task.d_out)).log2().item()
@@ -167,8 +167,8 @@ def test_the_weights_that_are_tested_are_the_best_on_validation(registry: Regist
 def test_validation_finds_the_best_and_keeps_it(registry: Registry) -> None:
     run = Run(SMALL, registry)
     scores = [row["bits"] for kind, row in run.train() if kind == "validation"]
-    assert run.best["bits"] == min(scores)
-    run.model.load_state_dict(run.best_weights)
+    assert run.best.score["bits"] == min(scores)
+    run.model.load_state_dict(run.best.weights)
     again = evaluate(run.model, run.task, run.task.validation(4))["bits"]
     assert again == pytest.approx(min(scores))
 

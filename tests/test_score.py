@@ -89,7 +89,7 @@ def test_the_weights_that_are_tested_are_the_best_by_the_score() -> None:
     rows = iter([{"bits": 1.0, "accuracy": 0.4}, {"bits": 3.0, "accuracy": 0.9},
                  {"bits": 0.5, "accuracy": 0.6}])  # fmt: skip
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("harness.runs.run.evaluate", lambda *_: next(rows))
+        patch.setattr("harness.runs.best.evaluate", lambda *_: next(rows))
         for mark in range(3):
             torch.nn.init.constant_(next(run.model.parameters()), float(mark))
             run._validate()

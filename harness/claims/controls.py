@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from harness.analysis.look import method
 from harness.analysis.pairs import (
     NONE_SOLVED,
-    Pair,
     by,
     levelled,
     name,
@@ -24,6 +23,7 @@ from harness.store import Record
 from harness.suites.controls import LONGER, beside, protocols, windows
 
 BESIDE = (
+    ("dni(T=3)", "tbptt(T=3)"),
     ("dni(T=3)", "dni_control(T=3)"),
     ("dni(T=3)", "dni_control(T=3, rows='averaged')"),
     ("dni_control(T=3)", "tbptt(T=3)"),
@@ -65,7 +65,8 @@ def _pair(records: Sequence[Record], ours: str, theirs: str) -> Finding | None:
     if not both:
         return None
     return Finding(
-        says=f"{ours} solves longer dependencies than {theirs}", where=_where(both),
+        says=f"{ours} solves longer dependencies than {theirs}",
+        where=where(record for pair in both for record in pair),
         paired=ratio(units(both, spans, "geometric")), null=1,
         unit=f"× T_task, {method(ours)} / {method(theirs)}", if_true="above",
         details=medians(both, spans),
@@ -86,7 +87,7 @@ def _best(records: Sequence[Record]) -> Finding | None:
         return None
     return Finding(
         says="dni solves longer dependencies than tbptt at equal FLOPs, each at its best T",
-        where=_where([(r, r) for r in records]), paired=ratio(found), null=1,
+        where=where(records), paired=ratio(found), null=1,
         unit="× T_task, dni / tbptt", if_true="above",
         details=(f"dni was run at T={', '.join(map(str, LONGER))}; tbptt at those and between",),
     )  # fmt: skip
@@ -96,8 +97,3 @@ def _reached(record: Record, flops: float) -> float:
     """T_task of the level solved after so many FLOPs."""
     solved = [row["t_task"] for row in record.curve if row["flops"] <= flops]
     return float(max([NONE_SOLVED, *solved[-1:]]) if record.status == "complete" else NONE_SOLVED)
-
-
-def _where(both: Sequence[Pair]) -> str:
-    budgets = sorted({f"{a.spec.timesteps:,}" for a, _ in both}, reverse=True)
-    return f"{where(a for a, _ in both)}, {' and '.join(budgets)} timesteps"

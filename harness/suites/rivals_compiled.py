@@ -22,7 +22,6 @@ METHODS = (
 class RivalsCompiled(Suite):
     """What each method reaches in equal seconds, each update one graph."""
 
-    figures = ("frontier",)
     claims = ("same_seconds", "same_data_longer")
 
     def runs(self, registry: Registry) -> list[RunSpec]:
