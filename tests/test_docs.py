@@ -223,7 +223,7 @@ def test_the_command_prints_the_verdicts_of_the_page(capsys: pytest.CaptureFixtu
 @pytest.mark.parametrize(
     ("folder", "runs"),
     [
-        ("quick", 70),
+        ("quick", 88),
         ("table1_desk", 260),
         ("claims", 192),
         ("gap", 20),
