@@ -15,6 +15,7 @@ from harness.analysis.table import COLUMNS, table
 from harness.cli import sgbench
 from harness.registry import Registry
 from harness.store import Store
+from harness.suites.controls import Controls
 from tests.printed import BLOCKS, printed, records
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -241,6 +242,14 @@ def test_recorded_results_are_whole_and_of_one_clean_commit(folder: str, runs: i
     assert list(broken["trainer"]) == {"tuning": ["bptt"], "rivals": ["uoro(T=3)"]}.get(folder, [])
     assert not frame["dirty"].any()
     assert frame["commit"].nunique() <= 3  # see results/README.md
+
+
+def test_the_controls_are_whole() -> None:
+    frame = table(records("controls"))
+    assert len(frame) == len(Controls().runs(Registry()))
+    broken = frame[frame["status"] != "complete"]
+    assert set(broken["status"]) == {"collapsed"}
+    assert not frame["dirty"].any()
 
 
 @pytest.mark.parametrize(

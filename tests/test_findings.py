@@ -24,7 +24,7 @@ from harness.simulation import predictions
 from harness.simulation.costs import Link
 from harness.statistics import difference, holm, interval, ratio
 from harness.store import Record
-from harness.suites import depth
+from harness.suites import controls, depth
 from harness.suites.backward_cost import MULTIPLES
 from harness.suites.workers import (
     ALONE,
@@ -72,6 +72,43 @@ def by_T(at: str, windows: Iterable[int]) -> list[str]:
         for f in findings("dependency")
         if f.says == says and f.where.endswith(f"T={T}")
     ]
+
+
+AVERAGED = "dni_control(T=3, rows='averaged')"
+
+
+def controlled(theirs: str, where: str = "", ours: str = "dni(T=3)") -> str:
+    """T_task of ours over theirs in the controls."""
+    one = [
+        f for f in findings("controls")
+        if f.says == f"{ours} solves longer dependencies than {theirs}" and where in f.where
+    ]  # fmt: skip
+    return f"{one[0].paired.effect.centre:.2f}"
+
+
+def on_stream() -> str:
+    """Of dni over truncation at T = 3, at the budget of the controls."""
+    return controlled("tbptt(T=3)", "(stream), 20")
+
+
+def by_window() -> list[str]:
+    """Of dni over truncation, at the budgets of Table 1."""
+    return [controlled(f"tbptt(T={T})", "50,", f"dni(T={T})") for T in controls.LONGER]
+
+
+def at_the_end(trainer: str, protocol: str) -> str:
+    """Median T_task on copy and on repeat copy."""
+    runs = [r for r in records("controls") if r.spec.trainer == f"{trainer}(T=3)"
+            and f"protocol={protocol!r}" in r.spec.task]  # fmt: skip
+    return listed(
+        f"{median(span(r) for r in runs if r.spec.task.startswith(task)):g}"
+        for task in ("plain_copy", "repeat_copy")
+    )
+
+
+def wrong_and_collapsed() -> str:
+    runs = [r for r in records("controls") if name(r) == "dni_control"]
+    return f"{sum(r.status == 'collapsed' for r in runs)} of {len(runs)}"
 
 
 def listed(values: Iterable[str]) -> str:
@@ -529,6 +566,14 @@ FACTS: dict[tuple[str, str], list[Callable[[], str]]] = {
         lambda: f"{listed(by_T('equal T', (2, 3, 4)))} times the T_task of truncation",
         lambda: f"and {by_T('equal T', [5])[0]} times at T = 5, undecided",
         lambda: f"Of what full BPTT gains it wins {listed(wins((2, 3, 4, 5)))}",
+        lambda: (
+            f"`dni` solves {controlled('tbptt(T=3)', '(reset)')} times the T_task of truncation"
+        ),
+        lambda: f"carried over, {controlled('tbptt(T=3)', '(carried)')} times, since truncation",
+        lambda: (
+            "With predictions made for another sequence nothing is left of it: "
+            f"{controlled('tbptt(T=3)', ours='dni_control(T=3)')} times"
+        ),
         lambda: f"`dni` reaches {effect('dependency', 'each at the best T')} of their T_task",
         lambda: f"takes {effect('speed', 'takes less time than one of tbptt')} times the time",
         lambda: f"{effect('speed', 'takes fewer FLOPs than one of tbptt')} times the FLOPs",
@@ -771,6 +816,29 @@ FACTS: dict[tuple[str, str], list[Callable[[], str]]] = {
             f"as drawn leave {error('dni_depth(cuts=(0, 3, 5), lr=0.0)')} %"
         ),
     ],
+    ("docs/verdicts.md", "What helps, and where"): [
+        lambda: f"`dni` solves {on_stream()} times the T_task of truncation. Where each",
+        lambda: (
+            f"it solves {controlled('tbptt(T=3)', ours='dni_control(T=3)')} and "
+            f"{controlled('tbptt(T=3)', ours=AVERAGED)} times that of truncation, both undecided, "
+            f"and {wrong_and_collapsed()} runs collapse"
+        ),
+        lambda: f"solves {controlled('tbptt(T=3)', '(reset)')} times the T_task of truncation, the",
+        lambda: f"truncation falls from T_task {at_the_end('tbptt', 'reset')}, on copy",
+        lambda: f"to {at_the_end('tbptt', 'carried')}; `dni` stays at",
+        lambda: (
+            f"{at_the_end('dni', 'carried')}, and solves {controlled('tbptt(T=3)', '(carried)')} "
+            "times as much"
+        ),
+        lambda: (
+            f"it is {controlled('tbptt(T=3)', '(in_phase)')} times, and on the stream, where "
+            f"sequences are out of phase, too, {on_stream()}"
+        ),
+        lambda: f"`dni` solves {controlled('sg(T=3, scale=0.5)')} times the T_task of `sg` at",
+        lambda: f"{controlled('sg(T=3)', ours='dni(T=3, scale=1.0)')} times at scale 1",
+        lambda: f"`dni` solves {listed(by_window())} times the T_task of truncation at",
+        lambda: f"it solves {effect('controls', 'at equal FLOPs')} times as much, undecided",
+    ],
     ("docs/verdicts.md", "What it comes to"): [
         lambda: f"solves {listed(by_T('equal T', (2, 3, 4, 5)))} times the T_task of truncation",
         lambda: (
@@ -856,9 +924,10 @@ FACTS: dict[tuple[str, str], list[Callable[[], str]]] = {
 """By page and heading: the sentences that hold the numbers."""
 
 FREE = re.compile(
-    r"`[^`]*`|SnAp-1|T = \d(?:, \d)*(?: to \d)?(?: and \d)?|T is \d|T_task 3\b|LSTM 64"
+    r"`[^`]*`|SnAp-1|Table 1\b|T = 3, 5, 8, 12 and 16|T = 5 to 16"
+    r"|T = \d(?:, \d)*(?: to \d)?(?: and \d)?|T is \d|T_task 3\b|LSTM 64"
     r"|97.5 %|p < 0.05|scale 0\.[15]|scale 1\b|[358]0?,000 timesteps(?: of copy)?|and 30,000 of"
-    r"|T = 6|touches 0|hold 0|2T"
+    r"|T = 6|touches 0|hold 0|2T|T up to 16|20,000 timesteps"
     r"|λ = 0.8|bfloat16|windows of \d+|batch \d+|T \+ 1|\d(?:, \d)* and \d layers|[13]e-\d"
     r"|[1235]00 updates|batches of 1,024|90 %|layers 0, 3 and 5|95 %|T than 5"
     r"|takes 1, 4 or 16 times|layers of 1,024 units|its 500,000 updates"
