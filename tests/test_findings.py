@@ -96,6 +96,14 @@ def by_window() -> list[str]:
     return [controlled(f"tbptt(T={T})", "50,", f"dni(T={T})") for T in controls.LONGER]
 
 
+def towards_the_paper(trainer: str) -> list[str]:
+    """Median T_task on copy with one setting changed, setting by setting."""
+    ended = {r.spec.id: r.curve[-1]["t_task"] for r in records("controls")}
+    specs = [spec for spec in controls.published() if spec.trainer == f"{trainer}(T=3)"]
+    kinds = len(controls.PUBLISHED)
+    return [f"{median(ended[spec.id] for spec in specs[k::kinds]):g}" for k in range(1, kinds)]
+
+
 def at_the_end(trainer: str, protocol: str) -> str:
     """Median T_task on copy and on repeat copy."""
     runs = [r for r in records("controls") if r.spec.trainer == f"{trainer}(T=3)"
@@ -838,6 +846,8 @@ FACTS: dict[tuple[str, str], list[Callable[[], str]]] = {
         lambda: f"{controlled('sg(T=3)', ours='dni(T=3, scale=1.0)')} times at scale 1",
         lambda: f"`dni` solves {listed(by_window())} times the T_task of truncation at",
         lambda: f"it solves {effect('controls', 'at equal FLOPs')} times as much, undecided",
+        lambda: f"leave ours at {listed(towards_the_paper('tbptt'))} after",
+        lambda: f"`dni` ends at {listed(towards_the_paper('dni'))}",
     ],
     ("docs/verdicts.md", "What it comes to"): [
         lambda: f"solves {listed(by_T('equal T', (2, 3, 4, 5)))} times the T_task of truncation",
@@ -928,6 +938,7 @@ FREE = re.compile(
     r"|T = \d(?:, \d)*(?: to \d)?(?: and \d)?|T is \d|T_task 3\b|LSTM 64"
     r"|97.5 %|p < 0.05|scale 0\.[15]|scale 1\b|[358]0?,000 timesteps(?: of copy)?|and 30,000 of"
     r"|T = 6|touches 0|hold 0|2T|T up to 16|20,000 timesteps"
+    r"|T_task 8\b|of 0\.3 bits|of 8 bits|LSTM 256|batches of 256|50,000 timesteps"
     r"|λ = 0.8|bfloat16|windows of \d+|batch \d+|T \+ 1|\d(?:, \d)* and \d layers|[13]e-\d"
     r"|[1235]00 updates|batches of 1,024|90 %|layers 0, 3 and 5|95 %|T than 5"
     r"|takes 1, 4 or 16 times|layers of 1,024 units|its 500,000 updates"
