@@ -23,8 +23,8 @@ CUT = "cuts=(2,)"
 """Half of the parameters below it, half above."""
 
 SLOW = 3e-4
-"""The rate of layers with which their synthesisers, at 1e-3, keep up. It was tried at seed 0; 1e-3 for
-layers, which does not get to GOAL, there and at seed 100."""
+"""The rate of layers with which their synthesisers, at 1e-3, keep up. It was tried at seed 0; 1e-3
+for layers, which does not get to GOAL, there and at seed 100."""
 
 GOAL = 0.9
 """Accuracy on validation, to which seconds are counted."""
