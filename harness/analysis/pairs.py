@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from itertools import groupby
+from itertools import chain, groupby
 from statistics import fmean, geometric_mean
 from typing import Literal, TypeVar
 
@@ -96,6 +96,11 @@ def where(records: Iterable[Record]) -> str:
     each = {task(r) if len(budgets) == 1 else f"{task(r)} {r.spec.timesteps:,} timesteps"
             for r in listed}  # fmt: skip
     return ", ".join([*sorted(each), *(budgets if len(budgets) == 1 else ()), *_scales(listed)])
+
+
+def where_beside(beside: Iterable[Pair]) -> str:
+    """where(), of both sides of pairs."""
+    return where(chain.from_iterable(beside))
 
 
 def _scales(records: Iterable[Record]) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from statistics import median
 
 from harness.analysis.look import method, ordered
-from harness.analysis.pairs import Pair, levelled, pairs, task, units, where
+from harness.analysis.pairs import Pair, levelled, pairs, task, units, where_beside
 from harness.claim import Finding
 from harness.statistics import ratio
 from harness.store import Record
@@ -36,7 +36,7 @@ def ranked(
             found.append(
                 Finding(
                     says=f"{trainer} solves longer dependencies than {DNI} at {at}",
-                    where=where(record for pair in beside for record in pair),
+                    where=where_beside(beside),
                     paired=ratio(units(beside, values, "geometric")),
                     null=1, unit=f"× T_task, {method(trainer)} / dni", if_true="above",
                     details=medians(beside, values),

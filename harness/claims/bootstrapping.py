@@ -16,7 +16,7 @@ from harness.analysis.pairs import (
     spans,
     tuned,
     units,
-    where,
+    where_beside,
 )
 from harness.claim import Claim, Finding
 from harness.statistics import difference, ratio
@@ -39,7 +39,8 @@ class Bootstrapping(Claim):
         found = [
             Finding(
                 says="dni solves longer dependencies than sg at equal T",
-                where=f"{_where(group)}, T={T}", paired=ratio(units(group, spans, "geometric")),
+                where=f"{where_beside(group)}, T={T}",
+                paired=ratio(units(group, spans, "geometric")),
                 null=1, unit="× T_task, dni / sg", if_true="above",
                 details=(_beyond(group, 2 * T),),
             )
@@ -49,7 +50,7 @@ class Bootstrapping(Claim):
             found += [
                 Finding(
                     says=f"dni scores {score.improvement} than sg at equal T",
-                    where=f"{_where(group)}, T={T}",
+                    where=f"{where_beside(group)}, T={T}",
                     paired=difference(units(group, results, "arithmetic")),
                     null=0, unit=f"{score.column}, dni − sg", if_true=score.side, digits=4,
                 )
@@ -60,10 +61,6 @@ class Bootstrapping(Claim):
 
 def _beside(records: Sequence[Record]) -> list[Pair]:
     return pairs(records, of("dni"), of("sg"), lambda r: r.spec.T)
-
-
-def _where(group: Sequence[Pair]) -> str:
-    return where(record for pair in group for record in pair)
 
 
 def _beyond(group: Sequence[Pair], horizon: int) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.analysis.pairs import at_defaults, levelled, name, of, pairs, span, units, where
+from harness.analysis.pairs import at_defaults, levelled, name, of, pairs, span, units, where_beside
 from harness.claim import Claim, Finding
 from harness.statistics import ratio
 from harness.store import Record
@@ -37,8 +37,7 @@ class Clipping(Claim):
                 found.append(
                     Finding(
                         says=f"tbptt {said} solves nine tenths of what dni does, or more",
-                        where=f"{where(r for pair in beside for r in pair)}, "
-                        f"T={beside[0][0].spec.T}",
+                        where=f"{where_beside(beside)}, T={beside[0][0].spec.T}",
                         paired=ratio(
                             units(beside, lambda a, b: (span(a), span(b)), "geometric"), CLOSED
                         ),
