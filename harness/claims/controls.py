@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from harness.analysis.look import method
 from harness.analysis.pairs import (
@@ -15,9 +16,11 @@ from harness.analysis.pairs import (
     spans,
     units,
     where,
+    where_beside,
 )
 from harness.claim import Claim, Finding
 from harness.claims._rivals import called, medians
+from harness.spec import RunSpec
 from harness.statistics import ratio
 from harness.store import Record
 from harness.suites.controls import LONGER, beside, protocols, windows
@@ -42,10 +45,7 @@ class Controls(Claim):
     suite = "controls"
 
     def findings(self, records: Sequence[Record]) -> list[Finding]:
-        stream, others, long = (
-            [r for r in records if levelled(r) and r.spec.id in {spec.id for spec in part}]
-            for part in (beside(), protocols(), windows())
-        )
+        stream, others, long = (_of(part, records) for part in (beside(), protocols(), windows()))
         found = [_pair(stream, ours, theirs) for ours, theirs in BESIDE]
         found += [
             _pair(group, "dni(T=3)", "tbptt(T=3)") for group in by(_protocol, others).values()
@@ -53,6 +53,12 @@ class Controls(Claim):
         found += [_pair(long, f"dni(T={T})", f"tbptt(T={T})") for T in LONGER]
         found.append(_best(long))
         return [finding for finding in found if finding]
+
+
+def _of(part: Sequence[RunSpec], records: Sequence[Record]) -> list[Record]:
+    """The records of a part of the suite, whatever their seeds."""
+    kinds = {replace(spec, seed=0) for spec in part}
+    return [r for r in records if levelled(r) and replace(r.spec, seed=0) in kinds]
 
 
 def _protocol(record: Record) -> str:
@@ -66,7 +72,7 @@ def _pair(records: Sequence[Record], ours: str, theirs: str) -> Finding | None:
         return None
     return Finding(
         says=f"{ours} solves longer dependencies than {theirs}",
-        where=where(record for pair in both for record in pair),
+        where=where_beside(both),
         paired=ratio(units(both, spans, "geometric")), null=1,
         unit=f"× T_task, {method(ours)} / {method(theirs)}", if_true="above",
         details=medians(both, spans),

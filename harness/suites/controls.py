@@ -87,5 +87,7 @@ def published() -> list[RunSpec]:
 class Controls(Suite):
     """Why does `dni` help where it does?"""
 
+    claims = ("controls",)
+
     def runs(self, registry: Registry) -> list[RunSpec]:
         return list(dict.fromkeys([*beside(), *protocols(), *windows(), *published()]))
