@@ -197,6 +197,33 @@ def test_every_T_has_a_finding_of_its_own_and_all_are_one_family(registry: Regis
     assert f"p {7 * 2 / 2**10:.3f}" in at_two
 
 
+def test_where_training_is_long_the_gap_at_the_end_is_held_against_a_tenth(
+    registry: Registry,
+) -> None:
+    """dni ends at 8 and sg at 6, truncation at 4; after a tenth, `early` of them had solved it."""
+
+    def found(early: tuple[str, ...]) -> list[str]:
+        levels = {"dni(T=3)": 8, "sg(T=3)": 6, "tbptt(T=3)": 4, "tbptt(T=16)": 20}
+        records = [run(trainer, s, level) for s in range(10) for trainer, level in levels.items()]
+        for record in records:
+            if record.spec.trainer.startswith(early):
+                for row in record.curve:
+                    row["t_task"] = record.curve[-1]["t_task"]
+        return lines("longer_training", records, registry)
+
+    grown = found(("tbptt",))
+    judged_as = {x.split(":")[0].split(maxsplit=1)[1]: x.split()[0] for x in grown if " p " in x}
+    wider = next(x for x in grown if "more over tbptt at the end" in x)
+    assert wider.split()[:2] == ["supported", "2.67"]
+    assert "8 against 4, ratio 2.00 [2.00, 2.00]; N 5 against 1, ratio 5.00" in "".join(grown)
+    assert "headroom 16.0 [all equal] timesteps of T_task, to tbptt(T=16)" in "".join(grown)
+    assert "T_task above 2T = 6: dni in 10 of 10 runs, sg in 0" in "".join(grown)
+    assert len(judged_as) == 4
+    assert set(judged_as.values()) == {"supported"}
+    equal = next(x for x in found(("tbptt", "dni")) if "more over tbptt at the end" in x)
+    assert equal.split()[:2] == ["undecided", "1.00"]
+
+
 def test_where_truncation_solved_no_level_there_is_no_ratio_of_N(registry: Registry) -> None:
     def levels(*truncated: int, diverged: bool = False) -> str:
         records = [run("dni(T=2)", s, 7) for s in range(len(truncated))]

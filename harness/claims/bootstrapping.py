@@ -12,13 +12,13 @@ from harness.analysis.pairs import (
     of,
     pairs,
     results,
-    span,
     spans,
     tuned,
     units,
     where_beside,
 )
 from harness.claim import Claim, Finding
+from harness.claims._gain import beyond
 from harness.statistics import difference, ratio
 from harness.store import Record
 
@@ -42,7 +42,7 @@ class Bootstrapping(Claim):
                 where=f"{where_beside(group)}, T={T}",
                 paired=ratio(units(group, spans, "geometric")),
                 null=1, unit="× T_task, dni / sg", if_true="above",
-                details=(_beyond(group, 2 * T),),
+                details=(beyond(group, 2 * T),),
             )
             for T, group in by_T(copying)
         ]  # fmt: skip
@@ -61,9 +61,3 @@ class Bootstrapping(Claim):
 
 def _beside(records: Sequence[Record]) -> list[Pair]:
     return pairs(records, of("dni"), of("sg"), lambda r: r.spec.T)
-
-
-def _beyond(group: Sequence[Pair], horizon: int) -> str:
-    """How many runs solve a level that is longer than sg's predictions reach."""
-    ours, theirs = (sum(span(pair[side]) > horizon for pair in group) for side in (0, 1))
-    return f"T_task above 2T = {horizon}: dni in {ours} of {len(group)} runs, sg in {theirs}"

@@ -8,34 +8,26 @@ from statistics import median
 
 from harness.analysis.headroom import Headroom, headroom, line
 from harness.analysis.pairs import (
-    NONE_SOLVED,
     Pair,
     by,
-    by_score,
     by_T,
     levelled,
     name,
     of,
     pairs,
-    results,
     seconds,
     setting,
     span,
     spans,
     spans_at_equal_seconds,
-    task,
     tuned,
     units,
     where,
 )
-from harness.analysis.scoring import result
 from harness.claim import Claim, Finding
-from harness.score import Score
-from harness.statistics import Paired, difference, ratio, ratio_of_medians
+from harness.claims._gain import beside_in_score, early, symbols
+from harness.statistics import Paired, ratio
 from harness.store import Record
-
-EARLY = (0.1, 0.3)
-"""Shares of the budget at which the effect is also told."""
 
 
 class Dependency(Claim):
@@ -56,7 +48,7 @@ class Dependency(Claim):
         copying = [r for r in listed if levelled(r)]
         beside = _beside(copying)
         found = [
-            *(_longer("equal T", T, group, copying, spans, (_early(group), *_levels(group)))
+            *(_longer("equal T", T, group, copying, spans, (early(group), *symbols(group)))
               for T, group in by_T(beside)),
             *(_longer("equal memory", T, group, copying, spans, _matched(group))
               for T, group in by_T(_richer(copying))),
@@ -71,7 +63,7 @@ class Dependency(Claim):
                     (_offered(copying),),
                 )
             )  # fmt: skip
-        return [*found, *(f for by, group in by_score(listed) for f in _scored(by, group))]
+        return [*found, *beside_in_score(listed)]
 
 
 def _longer(
@@ -162,66 +154,3 @@ def _offered(records: Sequence[Record]) -> str:
 
     whole = " and the whole episode" if any(name(r) == "bptt" for r in records) else ""
     return f"dni was run at T={windows('dni')}; truncation at T={windows('tbptt')}{whole}"
-
-
-def _early(group: Sequence[Pair]) -> str:
-    """The effect after a part of the budget, on which it depends."""
-
-    def after(share: float) -> str:
-        values = units(group, lambda a, b: (_span(a, share), _span(b, share)), "geometric")
-        return f"{share:.0%} of the timesteps {ratio(values).said(2)}"
-
-    return f"after {', '.join(map(after, EARLY))}"
-
-
-def _span(record: Record, share: float) -> float:
-    """T_task of the level solved after a share of the timesteps."""
-    done = [row for row in record.curve if row["timesteps"] <= share * record.spec.timesteps]
-    return span(record, done[-1]["seconds"]) if done else NONE_SOLVED
-
-
-def _levels(beside: Sequence[Pair]) -> tuple[str, ...]:
-    """A line per task: T_task and N, with the ratio of medians where truncation solved any."""
-    lines = []
-    for said, group in by(task, [a for a, _ in beside]).items():
-        here = [(a, b) for a, b in beside if a in group]
-        reached = [(float(span(a)), float(span(b))) for a, b in here]
-        symbols = [(_symbols(a), _symbols(b)) for a, b in here]
-        some = all(theirs > 0 for _, theirs in symbols)
-        lines.append(
-            f"{said}: T_task {_medians(reached)}, ratio {ratio_of_medians(reached).said(2)}; "
-            f"N {_medians(symbols)}, "
-            + (f"ratio {ratio_of_medians(symbols).said(2)}" if some else
-               f"no ratio: truncation solved no level, which counts as T_task {NONE_SOLVED}")
-        )  # fmt: skip
-    return tuple(lines)
-
-
-def _medians(values: Sequence[tuple[float, float]]) -> str:
-    ours, theirs = (median(side) for side in zip(*values, strict=True))
-    return f"{ours:g} against {theirs:g}"
-
-
-def _symbols(record: Record) -> float:
-    """N of the level solved, 0 where none was."""
-    return float(record.curve[-1]["level_n"]) if record.status == "complete" else 0.0
-
-
-def _scored(score: Score, records: Sequence[Record]) -> list[Finding]:
-    def three(a: Record, b: Record, c: Record) -> tuple[float, float, float]:
-        return (*results(a, b), result(c) or 0.0)
-
-    found = []
-    for T, group in by_T(_beside(records)):
-        room = headroom(group, records, three, higher=score.higher)
-        found.append(
-            Finding(
-                says=f"dni scores {score.improvement} than tbptt at equal T",
-                where=f"{_where(group)}, T={T}",
-                paired=difference(units(group, results, "arithmetic")),
-                null=0, unit=f"{score.column}, dni − tbptt", if_true=score.side, digits=4,
-                headroom=room.found.effect if room else None,
-                details=(line(room, "dni", score.column, 4),),
-            )
-        )  # fmt: skip
-    return found
