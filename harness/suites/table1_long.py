@@ -22,7 +22,7 @@ Settings = dict[str, tuple[str, float, float]]
 """Options, and the rate and clipping of the model's Adam, by method."""
 
 COPYING: Settings = {
-    "tbptt": ("", 3e-3, 1.0), "sg": (", scale=1.0", 1e-2, 1.0), "dni": (", scale=0.8", 1e-2, 1.0),
+    "tbptt": ("", 3e-3, 1.0), "sg": (", scale=0.8", 1e-2, 1.0), "dni": (", scale=0.8", 1e-2, 1.0),
     "dni_aux": (", scale=0.8", 1e-2, 1.0),  # as dni
     "recomputed": ("", 1e-2, 0.1), "behind": (", dtype='bfloat16', share=0.25", 1e-2, 1.0),
 }  # fmt: skip
@@ -65,7 +65,7 @@ def parts() -> list[list[RunSpec]]:
     return [
         part(COPY, 3, "tbptt", "dni", "sg", seeds=SEEDS),
         part(REPEAT, 3, "tbptt", "dni", "sg"),
-        both(16, "tbptt"),
+        [*part(COPY, 16, "tbptt", seeds=SEEDS), *part(REPEAT, 16, "tbptt")],
         both(2, "tbptt", "dni", "sg"),
         language(),
         both(5, "tbptt", "dni", "sg"),
