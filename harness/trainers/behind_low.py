@@ -84,7 +84,7 @@ class BehindLow(TraceBehind):
         for names in self.parts():
             total = rows.new_zeros(())
             for name, part in zip(names, parts, strict=True):
-                total = total + part * self.memory[name].unsqueeze(1)
+                total = total.addcmul(part, self.memory[name].unsqueeze(1))
             found.append(total)
         matrices = [each[..., :-1].flatten(2) for each in found]
         return torch.cat([*matrices, *(each[..., -1].flatten(2) for each in found)], 2)
