@@ -62,6 +62,8 @@ BLOCKS = {
     "ablation": lambda: comparison(records("ablation")),
     "rivals": lambda: comparison(records("rivals")),
     "rivals_compiled": lambda: comparison(records("rivals_compiled")),
+    "exact_trace": lambda: comparison(records("exact_trace")),
+    "rivals_wide": lambda: comparison(records("rivals_wide")),
     "rivals_small": lambda: comparison(records("rivals_small")),
     "verdict": _verdict,
     "updates": _updates,

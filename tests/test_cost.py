@@ -100,6 +100,34 @@ def test_flops_are_what_a_count_by_hand_gives(
     assert found == pytest.approx(expected, rel=0.01)
 
 
+@pytest.mark.parametrize("trainer", ["recomputed", "snap", "behind", "behind_low"])
+def test_flops_of_rivals_are_what_a_count_by_hand_gives(trainer: str, registry: Registry) -> None:
+    """An LSTM of 6 units over two windows of 3 timesteps."""
+    H, L = 6, 3
+    lstm = Call.parse(f"lstm(hidden={H})")
+    forward, backward = core_products(lstm, L, state_gradient=True, fused=True)
+    _, plain = core_products(lstm, L, state_gradient=True, fused=False)
+    readout = L * B * H * D_OUT
+    window = forward + backward + 3 * readout
+    columns = L * B * 4 * H * (D_IN + 1 + H + 1)  # T times a column of [x, 1] and one of [h, 1]
+    theta, state = 4 * H * (D_IN + H + 2), 2 * H
+    trace = B * theta  # of h, or of c
+    moved = 2 * forward + 2 * columns + 4 * trace  # states, their derivatives; D … D P + Σ … I zᵀ
+    row = forward + plain + 4 * trace  # QᵀJ, QᵀI; QᵀJ P, Qᵀ P
+    row += B * (state**2 + 2 * state + 2 * theta)  # C; ∂L/∂h Q R, QᵀJ Q R
+    of_two = {
+        "recomputed": 2 * window + forward + readout,
+        "snap": 2 * (moved + 3 * readout + columns + 2 * trace),
+        "behind": 2 * (window + moved + 2 * trace),
+        "behind_low": 2 * (window + moved + 2 * trace + row),
+    }
+    model = registry.make("model", f"lstm(hidden={H})", D_IN, D_OUT)
+    episode = random_episode(2 * L, B, d_in=D_IN, d_out=D_OUT, dtype=torch.float32)
+    made = registry.make("trainer", f"{trainer}(T={L})", model, squared_error)
+    made.begin(B)
+    assert gauge(made, episode).flops == 2 * of_two[trainer]
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
 @pytest.mark.parametrize("model_text", MODELS)
 @pytest.mark.parametrize("trainer_text", TRAINERS)

@@ -188,6 +188,8 @@ def test_every_column_is_defined() -> None:
         ("docs/methods.md", "rivals"),
         ("docs/methods.md", "rivals_compiled"),
         ("docs/methods.md", "rivals_small"),
+        ("docs/methods.md", "exact_trace"),
+        ("docs/methods.md", "rivals_wide"),
         ("docs/speed.md", "updates"),
         ("docs/speed.md", "commands"),
     ],
@@ -231,6 +233,8 @@ def test_the_command_prints_the_verdicts_of_the_page(capsys: pytest.CaptureFixtu
         ("ablation", 36),
         ("tuning", 240),
         ("rivals", 198),
+        ("exact_trace", 36),
+        ("rivals_wide", 6),
         ("workers", 70),
     ],
 )

@@ -13,7 +13,18 @@ import pandas as pd
 import pytest
 
 from harness.analysis.layers import POINTS, is_call, layers
-from harness.analysis.pairs import levelled, name, of, pairs, span, spans, task, tuned, units
+from harness.analysis.pairs import (
+    NONE_SOLVED,
+    levelled,
+    name,
+    of,
+    pairs,
+    span,
+    spans,
+    task,
+    tuned,
+    units,
+)
 from harness.analysis.scoring import cost_to, first
 from harness.analysis.sharing import examples_per_second, is_way
 from harness.analysis.table import memory
@@ -265,12 +276,42 @@ def rival(spent: str, trainer: str) -> str:
     return effect(f"same_{spent}", f"{trainer} solves longer")
 
 
-def over_behind(trainer: str) -> str:
+def over_behind(
+    trainer: str,
+    folder: str = "rivals",
+    values: Callable[[Record, Record], tuple[float, float]] = spans,
+) -> str:
     """T_task over that of behind(T=3) from the same data, with its interval."""
-    learned = [r for r in records("rivals") if levelled(r) and r.spec.timesteps > 1]
+    learned = [r for r in records(folder) if levelled(r) and r.spec.timesteps > 1]
     beside = pairs(learned, is_call(trainer), is_call("behind(T=3)"), lambda r: None)
-    found = ratio(units(beside, spans, "geometric")).effect
-    return f"{found.centre:.2f} [{found.low:.2f}, {found.high:.2f}]"
+    return ratio(units(beside, values, "geometric")).effect.said(2)
+
+
+def while_training(a: Record, b: Record) -> tuple[float, float]:
+    """T_task of a pair, on average over the points along training."""
+    mean_a, mean_b = (fmean(max(row["t_task"], NONE_SOLVED) for row in r.curve) for r in (a, b))
+    return mean_a, mean_b
+
+
+def better_trace(trainer: str) -> str:
+    """What it gains over SnAp-1's, at the end and on average."""
+    end, on_the_way = (
+        over_behind(trainer, "exact_trace", values) for values in (spans, while_training)
+    )
+    return f"{end} times at the end of training and {on_the_way} on average over it"
+
+
+def wide(timesteps: int, folder: str = "rivals_wide") -> str:
+    """Median T_task on copy after so many timesteps, of truncation, dni and the smaller trace."""
+
+    def by_then(record: Record) -> int:
+        return int([row["t_task"] for row in record.curve if row["timesteps"] <= timesteps][-1])
+
+    runs = [r for r in records(folder) if r.spec.task == "plain_copy(bits=4)"]
+    return listed(
+        f"{median(by_then(r) for r in runs if r.spec.trainer == call):g}"
+        for call in ("tbptt(T=3)", "dni(T=3)", SMALL)
+    )
 
 
 def against_dni(task: str) -> str:
@@ -743,7 +784,15 @@ FACTS: dict[tuple[str, str], list[Callable[[], str]]] = {
         ),
         lambda: "9, 33, 129, 513 and 2,049 timesteps",
     ],
+    ("docs/methods.md", "On a wider core"): [
+        lambda: f"smaller trace of `behind` solve T_task {wide(61_000)} after 60,000 timesteps",
+        lambda: f"after 40,000 they had solved {wide(40_000)}, where",
+        lambda: f"LSTM 64, at its own rate, solves {wide(41_000, 'rivals_compiled')} (",
+    ],
     ("docs/methods.md", "What a better trace could gain"): [
+        lambda: f"an exact trace solves {better_trace('rtrl(T=3)')}",
+        lambda: f"one direction beside SnAp-1's {better_trace('behind_low(T=3, rank=1)')}",
+        lambda: f"four directions {better_trace('behind_low(T=3, rank=4)')}",
         lambda: f"`bptt` solves {over_behind('bptt')} times its T_task",
         lambda: f"`recomputed(T=3)` {over_behind('recomputed(T=3)')}",
     ],

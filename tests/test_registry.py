@@ -75,7 +75,7 @@ def test_what_is_no_call_is_refused_in_one_line(text: str) -> None:
     ("kind", "text", "said"),
     [
         ("trainer", "dnii", "uoro (did you mean 'dni'?)"),
-        ("trainer", "lion", "no trainer 'lion'; there are: artbp, behind, both_sides, bp_lambda"),
+        ("trainer", "lion", "no trainer 'lion'; there are: artbp, behind, behind_low, both_sides"),
         ("task", "copy", "no task 'copy'; there are: char_lm, images, plain_copy, repeat_copy"),
         ("trainer", "dni(scal=1.0)", "no option for trainer 'dni' named 'scal'; there are:"),
         ("trainer", "bptt(T=3)", "no option for trainer 'bptt' named 'T'; there are: none"),

@@ -157,6 +157,65 @@ def test_what_is_too_large_whole_may_be_small_enough_in_part() -> None:
         make_trainer("behind(T=3, dtype='bfloat16')", model).begin(4 * batch)
 
 
+# ---------------------------------------------------------------- behind, larger
+
+
+@pytest.mark.parametrize("model_name", LAYER)
+@pytest.mark.parametrize("T", [1, 3])
+def test_a_trace_of_full_rank_beside_snaps_is_exact(model_name: str, T: int) -> None:
+    """Window by window what `rtrl` gives, and of an episode the full gradient."""
+    model, episodes = make_model(model_name), stream(7, 4)
+    rank = model.d_state
+    ours, exact = (
+        found_by(text, model, episodes)[0]
+        for text in (f"behind_low(T={T}, rank={rank})", f"rtrl(T={T})")
+    )
+    close(ours, exact)
+    whole, _ = found_by(f"behind_low(T={T}, rank={rank})", model, episodes[:1])
+    close(whole.sum(0), found_by("bptt", model, episodes[:1])[0].sum(0))
+
+
+@pytest.mark.parametrize("model_name", LAYER)
+def test_without_its_second_trace_it_is_behind_bit_for_bit(
+    model_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, episodes = make_model(model_name), stream(7, 4)
+    low, behind = "behind_low(T=3)", found_by("behind(T=3)", model, episodes)[0]
+    assert not torch.equal(found_by(low, model, episodes)[0], behind)
+    monkeypatch.setattr("harness.trainers.behind_low.BehindLow.fill", lambda *_: None)
+    assert torch.equal(found_by(low, model, episodes)[0], behind)
+
+
+def test_the_more_directions_the_nearer_to_the_truth() -> None:
+    """In the mean over many models, along a stream whose losses look in many directions."""
+    off: dict[int, list[Tensor]] = {0: [], 1: [], 3: [], 6: []}
+    for _ in range(20):
+        model, episodes = make_model("rnn(hidden=8)"), stream(9, 9)
+        exact = found_by("rtrl(T=3)", model, episodes)[0].sum(0)
+        for rank, errors in off.items():
+            text = f"behind_low(T=3, rank={rank})" if rank else "behind(T=3)"
+            errors.append((found_by(text, model, episodes)[0].sum(0) - exact).norm() / exact.norm())
+    means = [float(torch.stack(errors).mean()) for errors in off.values()]
+    assert means == sorted(means, reverse=True)
+    assert means[-1] < 0.5 * means[0]
+
+
+def test_its_directions_are_those_in_which_losses_looked_of_late() -> None:
+    """By the singular vectors of all ∂L_k/∂h_k, each by itself, older ones by 0.99 a window."""
+    model, (episode,) = make_model("rnn(hidden=6)"), stream(8)
+    trainer: Any = make_trainer("behind_low(T=2, rank=2)", model)
+    looked, h = torch.empty(0, 6, dtype=F64), torch.zeros(3, 6, dtype=F64)
+    for window in episode.windows(2):
+        h_k = h.detach().requires_grad_()
+        outputs, h = model(window.x, h_k)
+        (found,) = torch.autograd.grad(squared_error(outputs, window), h_k)
+        looked = torch.cat([0.99**0.5 * looked, found])
+        window_gradients(trainer, window)
+    most = torch.linalg.svd(looked)[2][:2].t()
+    Q = trainer.memory["Q"]
+    close(Q @ Q.t(), most @ most.t())
+
+
 # ---------------------------------------------------------------- both sides
 
 
@@ -534,6 +593,8 @@ def test_a_method_of_whole_episodes_is_not_compiled_and_says_why(text: str) -> N
         ("behind(share=0.0)", "share must be above 0 and at most 1, got 0.0"),
         ("behind(share=1.5)", "share must be above 0 and at most 1, got 1.5"),
         ("behind(dtype='float16')", "must be 'float32' or 'bfloat16'"),
+        ("behind_low(rank=0)", "rank must be at least 1, got 0"),
+        ("behind_low(rank=11)", "rank must be at most d_state = 10, got 11"),
         ("both_sides(mix=-0.1)", "mix must be at least 0, got -0.1"),
         ("both_sides(mix=1.1)", "mix must be at most 1, got 1.1"),
         ("both_sides(share=2)", "share must be above 0 and at most 1, got 2"),
@@ -556,6 +617,7 @@ def test_bad_options_are_refused_in_a_line(text: str, said: str) -> None:
 
 TRACED = [
     "behind(T=3, share=0.5, dtype='bfloat16')",
+    "behind_low(T=3, rank=2)",
     "dni_steady(T=3, average=0.9, replay=2, discount='adaptive')",
 ]
 """With options that decide what is kept; defaults are traced in test_engine."""
