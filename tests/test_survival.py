@@ -24,7 +24,9 @@ from tests.forked import begun
 KILLS = 8
 """Of a run by itself; those of a suite and of its workers come on top."""
 
-CLOCKED = ["seconds", "throughput", "date", "commit", "dirty"]
+CLOCKED = [
+    "seconds", "throughput", "date", "commit", "dirty", "examples_per_second", "wait_share",
+]  # fmt: skip
 """What another minute changes; whoever works beside the tests may commit meanwhile."""
 
 OFTEN = '''
