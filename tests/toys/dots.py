@@ -29,8 +29,8 @@ class Dots(Task):
     """Minibatches of one timestep.
 
     killed: minibatches after which a process is killed, once
-    victim: "worker", number 1; "rank", the process that has started it; "first", that of worker 0,
-            which is not killed but sent SIGTERM
+    victim: "worker", number 1; "rank", the process that has started it; "first", that of worker 0
+            and all it has started, which are not killed but sent SIGTERM
     raises: minibatches after which worker 1 raises an error
     told:   a file that says when; it is killed only while there is none
     """
@@ -78,6 +78,6 @@ class Dots(Task):
             assert parent
             assert parent.pid
             if self.victim == "first":
-                os.kill(parent.pid, signal.SIGTERM)
+                os.killpg(parent.pid, signal.SIGTERM)
                 time.sleep(60)
             os.kill(parent.pid if self.victim == "rank" else os.getpid(), signal.SIGKILL)
