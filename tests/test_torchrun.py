@@ -119,7 +119,7 @@ def launch(tmp_path_factory: pytest.TempPathFactory) -> Launch:
     worker, first, rank = (words(folder, made.task(victim)) for victim in VICTIMS)
     commands = [
         words(folder, "dots", "ddp(processes=3)"), words(folder, "dots", ""),
-        [*worker, "--executor", "ray"], worker, worker, first, first, rank,
+        [*worker, "--executor", "ray"], worker, worker, first, first, [*rank, "--seeds", "2"],
     ]  # fmt: skip
     (folder / "commands.json").write_text(json.dumps(commands))
     one = ["--standalone", "--nproc-per-node", "2"]
@@ -186,6 +186,7 @@ def test_a_rank_that_dies_fails_its_run_which_goes_on_two_machines(
     )
     assert took < 10
     assert 0 < failed.curve[-1]["timesteps"] < 40
+    assert launch.codes[0][-1] == 130, "the run of the other seed cannot begin"
     assert launch.exit == 1
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = str(free.getsockname()[1])
@@ -193,7 +194,7 @@ def test_a_rank_that_dies_fails_its_run_which_goes_on_two_machines(
         ["--nnodes", "2", "--nproc-per-node", "1", "--node-rank", rank,
          "--master-addr", "localhost", "--master-port", port] for rank in "01"
     ]  # fmt: skip
-    command = ["harness", *words(launch.folder, launch.task("rank"))]
+    command = ["harness", *words(launch.folder, launch.task("rank")), "--seeds", "2"]
     with begun(launch.folder, command, two) as agents:
         assert [agent.wait(120) for agent in agents] == [0, 0]
     assert launch.resumed("rank") == 1

@@ -42,9 +42,9 @@ class Rank:
 
     def begin(self, job: member.Job) -> Connection:
         """Have a worker started; return the line to it."""
-        self.name, code, self._code = f"worker {job.rank}", self._code, None
+        self.name, self._code = f"worker {job.rank}", None
         try:
-            if code == GONE:
+            if self.line.poll():  # it has nothing to say but that it has died
                 raise EOFError
             self.line.send(job)
             return self.listener.accept()
