@@ -79,5 +79,6 @@ class Dots(Task):
             assert parent.pid
             if self.victim == "first":
                 os.killpg(parent.pid, signal.SIGTERM)
-                time.sleep(60)
-            os.kill(parent.pid if self.victim == "rank" else os.getpid(), signal.SIGKILL)
+            else:
+                os.kill(parent.pid if self.victim == "rank" else os.getpid(), signal.SIGKILL)
+            time.sleep(60)  # until it is ended, too
