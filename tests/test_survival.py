@@ -24,9 +24,7 @@ from tests.forked import begun
 KILLS = 8
 """Of a run by itself; those of a suite and of its workers come on top."""
 
-CLOCKED = [
-    "seconds", "throughput", "date", "commit", "dirty", "examples_per_second", "wait_share",
-]  # fmt: skip
+CLOCKED = ["seconds", "throughput", "date", "commit", "dirty"]
 """What another minute changes; whoever works beside the tests may commit meanwhile."""
 
 OFTEN = '''
