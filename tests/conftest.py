@@ -34,6 +34,7 @@ SHARING = {
     "records": ["test_docs.py", "test_figures.py", "test_findings.py"],  # read once a process
     **{name: [f"{name}.py"] for name in (
         "test_example_plugin", "test_feed_forward", "test_regressions", "test_score",
+        "test_torchrun",
     )},
 }  # fmt: skip
 """Tests that share what is slow to make, for one worker: parts of their ids."""

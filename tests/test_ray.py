@@ -5,11 +5,15 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from harness.__main__ import main
+from harness.executors.ray import _processes, _work
+from harness.registry import Registry
+from harness.spec import Conditions, RunSpec
 from tests.test_survival import hold_equal
 
 ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'sgbench[ray]'")
@@ -56,3 +60,12 @@ def test_a_node_that_dies_takes_no_run_with_it(tmp_path: Path) -> None:
         main([*COMMAND, "--results", str(tmp_path / "local")])
     assert ended.value.code == 0
     hold_equal(tmp_path / "local", tmp_path / "ray")
+
+
+def test_a_node_has_the_workers_of_its_run() -> None:
+    """What a Ray task does, without Ray: on a cluster it was tried by hand, and takes a minute."""
+    spec = RunSpec(task="images", trainer="bptt", model="mlp(hidden=4, layers=1)",
+                   workers="ddp(processes=2)", batch=10, timesteps=20)  # fmt: skip
+    assert _processes(spec, Registry()) == 2, "cores of a node"
+    *_, end = _work(asdict(spec), asdict(Conditions()), {}, {})
+    assert (end["status"], len(end["wait_seconds"])) == ("complete", 2), end

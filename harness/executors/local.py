@@ -28,7 +28,7 @@ from harness.executors.bars import Bars, Message
 from harness.executors.channel import channel
 from harness.executors.execute import check
 from harness.registry import Registry
-from harness.runs.crew import SLOW
+from harness.runs.member import SLOW
 from harness.runs.parent import watch_parent
 from harness.runs.record import driven
 from harness.runs.shared import Shared

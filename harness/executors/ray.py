@@ -16,6 +16,7 @@ from harness.executors import one
 from harness.executors.bars import Bars
 from harness.executors.execute import check
 from harness.registry import Registry
+from harness.runs.launch import launched
 from harness.runs.record import asked
 from harness.spec import Conditions, RunSpec
 from harness.store import BusyError, Record, Store, Writer
@@ -36,6 +37,8 @@ class Cluster:
         return None
 
     def check(self, specs: Sequence[RunSpec], registry: Registry, conditions: Conditions) -> None:
+        if launched():
+            raise ValueError("--executor ray starts processes of its own: leave torchrun out")
         check([replace(spec, device="cpu") for spec in specs], registry)  # GPUs are on the nodes
 
     def run(

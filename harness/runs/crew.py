@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.registry import Registry
-from harness.runs import member
+from harness.runs import member, torchrun
 from harness.runs.build import Built
+from harness.runs.launch import launched
 from harness.runs.run import EVALUATIONS, DivergenceError, Run
 from harness.runs.shared import Shared
 from harness.spec import Conditions, RunSpec
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
 
 GRACE_SECONDS = 1.0
 """For others to say what went wrong with them: who loses a neighbour fails, too."""
-
-SLOW = ("torch._dynamo",)
-"""What torch imports at the first update, in seconds: once, where workers are forked from."""
 
 KEPT = ("SGBENCH_DATA",)
 """Of the environment: what workers need of it."""
@@ -52,6 +50,8 @@ def begun(
 ) -> Run:
     """A run, in this process or shared by several."""
     if not spec.workers:
+        if launched():
+            raise ValueError("a run without --workers is one process: leave torchrun out")
         return Run(spec, registry, conditions.engine, stack, shared)
     if conditions.engine != "eager":
         raise ValueError(f"workers {spec.workers}: runs on workers have engine 'eager' alone")
@@ -71,13 +71,14 @@ class Crew(Run):
         super().__init__(spec, registry)
         self.registry, self.limit = registry, limit
         self.mode: Mode = registry.make("mode", spec.workers)
-        self.processes: list[BaseProcess] = []
+        self.processes: list[BaseProcess | torchrun.Rank] = []
         self.posts: list[Connection] = []
         self.states: list[Any] = []
         self.tally: dict[str, Any] = {
             "bytes": 0, "waited": [0.0] * self.mode.processes, "ages": 0, "late": 0, "oldest": 0,
         }  # fmt: skip
         try:
+            torchrun.check(self.mode.processes)
             self._check()
         except ValueError as error:
             raise ValueError(f"workers {spec.workers}: {error}") from None
@@ -116,22 +117,17 @@ class Crew(Run):
         return sorted({-(-budget * part // parts) for part in range(1, parts + 1)})
 
     def _start(self, meeting: Path, marks: list[int]) -> None:
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload([member.__name__, *SLOW, type(self.mode).__module__])
+        slow = [member.__name__, *member.SLOW, type(self.mode).__module__]
+        multiprocessing.set_forkserver_preload(slow)
         kept = {name: os.environ[name] for name in KEPT if name in os.environ}
         for rank in range(self.mode.processes):
             job = member.Job(
                 self.spec.to_dict(), self.registry.plugins, rank, self.mode.processes,
                 str(meeting), marks, self.done["timesteps"], kept,
             )  # fmt: skip
-            ours, theirs = context.Pipe()
-            process = context.Process(
-                target=member.work, args=(job, theirs), name=f"worker {rank}", daemon=True
-            )
-            process.start()
-            theirs.close()
+            process, post = torchrun.worker(job)
             self.processes.append(process)
-            self.posts.append(ours)
+            self.posts.append(post)
         for rank, post in enumerate(self.posts):
             self._tell(post, member.packed(self.states[rank]) if self.states else b"")
 
@@ -144,7 +140,7 @@ class Crew(Run):
     def _hear(self, until: float) -> list[Row]:
         """A report of each worker; WorkerError as soon as one of them will not report."""
         found: dict[int, Row] = {}
-        ends = {process.sentinel: rank for rank, process in enumerate(self.processes)}
+        ends = {process.sentinel for process in self.processes}
         while len(found) < len(self.posts):
             waiting = [post for rank, post in enumerate(self.posts) if rank not in found]
             left = None if math.isinf(until) else max(until - time.monotonic(), 0.0)
@@ -154,24 +150,18 @@ class Crew(Run):
             for rank, post in enumerate(self.posts):
                 if post in ready and (report := _report(post)) is not None:
                     found[rank] = report
-            if any("error" in report for report in found.values()) or any(
-                end in ready for end in ends
-            ):
+            if ends.intersection(ready) or any("error" in report for report in found.values()):
                 raise self._lost(found)
         return [found[rank] for rank in range(len(self.posts))]
 
     def _lost(self, found: dict[int, Row]) -> WorkerError:
         """What went wrong first: a killed worker, or the first that raised an error."""
         until = time.monotonic() + GRACE_SECONDS
-        while time.monotonic() < until and any(p.exitcode is None for p in self.processes):
+        while not (killed := self._killed()) and time.monotonic() < until and self._alive():
             time.sleep(0.02)
-        for rank, process in enumerate(self.processes):
-            if (code := process.exitcode) is not None and code < 0:
-                self.lost = True
-                return WorkerError(
-                    f"worker {rank} was killed by signal {-code}; run the same command to resume "
-                    "it", [],
-                )  # fmt: skip
+        if killed:
+            self.lost = True
+            return WorkerError(f"{killed}; run the same command to resume it", [])
         for rank, post in enumerate(self.posts):
             if "error" not in found.get(rank, {}) and post.poll():
                 found[rank] = _report(post) or {}
@@ -183,6 +173,18 @@ class Crew(Run):
             f"{p.name} ended with exit code {p.exitcode}" for p in self.processes if p.exitcode
         ]
         return WorkerError(", ".join(codes) or "a worker ended too soon", [])
+
+    def _alive(self) -> bool:
+        return any(process.exitcode is None for process in self.processes)
+
+    def _killed(self) -> str:
+        """Which worker was killed, if one was."""
+        for rank, process in enumerate(self.processes):
+            if (code := process.exitcode) is not None and code < 0:
+                return f"worker {rank} was killed by signal {-code}"
+            if code == torchrun.GONE:
+                return f"worker {rank} has died, with rank {rank} of torchrun"
+        return ""
 
     def _take(self, reports: list[Row], learnt: int) -> None:  # type: ignore[override]
         """Take over what the workers have learnt in a stretch of so many minibatches."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import multiprocessing
 import os
 import signal
 import sys
@@ -12,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from harness.measure.environment import available
 from harness.measure.sent import bytes_sent
 from harness.registry import Registry
 from harness.runs.build import Built, built
+from harness.runs.launch import launched, one_machine
 from harness.runs.parent import watch_parent
 from harness.spec import RunSpec
 from harness.worker import Mode, Place
@@ -31,13 +34,17 @@ PATIENCE = timedelta(minutes=30)
 
 LOOPBACK = {"linux": "lo", "darwin": "lo0"}
 
+SLOW = ("torch._dynamo",)
+"""What torch imports at the first update, in seconds: once, where workers are forked from."""
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
     """What a worker is started with.
 
     spec:    to_dict() of a RunSpec
-    meeting: a file that does not exist yet, through which the workers find each other
+    meeting: a file that does not exist yet, through which the workers find each other; under
+             torchrun no more than a name, in its store
     marks:   numbers of minibatches after which they stop and report
     done:    minibatches learnt by earlier processes
     """
@@ -58,6 +65,27 @@ def place(made: Built, spec: RunSpec, rank: int, processes: int) -> Place:
     return Place(rank, processes, spec.batch, model, trainer, first.how)
 
 
+def started(job: Job, post: Connection) -> BaseProcess:
+    """A worker's process; its end of the line to the parent is its own from now on."""
+    process = multiprocessing.get_context("forkserver").Process(
+        target=work, args=(job, post), name=f"worker {job.rank}", daemon=True
+    )
+    process.start()
+    post.close()
+    return process
+
+
+def _meeting(job: Job) -> dict[str, Any]:
+    """Where the workers find each other, for init_process_group."""
+    if not launched():
+        return {"init_method": f"file://{job.meeting}"}
+    from torch.distributed import PrefixStore, TCPStore  # type: ignore[attr-defined]
+
+    host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
+    store = TCPStore(host, port, is_master=False, timeout=PATIENCE)
+    return {"store": PrefixStore(job.meeting, store)}
+
+
 def work(job: Job, post: Connection) -> None:
     """Learn what the job says, and report at every mark; an error is a report, too."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends it
@@ -71,7 +99,7 @@ def work(job: Job, post: Connection) -> None:
             packed({
                 "error": f"{type(error).__name__}: {error}",
                 "traceback": traceback.format_exception(error),
-                "when": time.monotonic(),
+                "when": time.time(),  # by the clock that machines have in common
             })
         )  # fmt: skip
         raise SystemExit(1) from None
@@ -82,12 +110,11 @@ def _learn(job: Job, post: Connection) -> None:
     device = available(spec.device)
     made = built(spec, registry, device)
     made.trainer.begin(spec.batch)
-    if name := LOOPBACK.get(sys.platform):
+    if one_machine() and (name := LOOPBACK.get(sys.platform)):
         os.environ.setdefault("GLOO_SOCKET_IFNAME", name)
     dist.init_process_group(
         "gloo" if device.type == "cpu" else "nccl",
-        init_method=f"file://{job.meeting}", rank=job.rank, world_size=job.processes,
-        timeout=PATIENCE,
+        **_meeting(job), rank=job.rank, world_size=job.processes, timeout=PATIENCE,
     )  # fmt: skip
     mode: Mode = registry.make("mode", spec.workers)
     worker = mode.worker(place(made, spec, job.rank, job.processes))

@@ -6,6 +6,7 @@ y:  1             its corner
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import time
@@ -27,15 +28,19 @@ CORNERS = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
 class Dots(Task):
     """Minibatches of one timestep.
 
-    killed: minibatches after which worker 1 is killed, once
+    killed: minibatches after which a process is killed, once
+    victim: "worker", number 1; "rank", the process that has started it; "first", that of worker 0
+            and all it has started, which are not killed but sent SIGTERM
     raises: minibatches after which worker 1 raises an error
     told:   a file that says when; it is killed only while there is none
     """
 
     d_in, d_out, unit, static = 2, 3, "bits per dot", True
 
-    def __init__(self, *, killed: int = 0, raises: int = 0, told: str = "") -> None:
-        self.killed, self.raises, self.told = killed, raises, told
+    def __init__(
+        self, *, killed: int = 0, victim: str = "worker", raises: int = 0, told: str = ""
+    ) -> None:
+        self.killed, self.victim, self.raises, self.told = killed, victim, raises, told
         self.drawn = 0
 
     def episodes(self, batch: int, rng: torch.Generator, multiple: int) -> Iterator[Episode]:
@@ -63,10 +68,17 @@ class Dots(Task):
         return Episode(x, y, torch.full((1, batch), 1 / batch))
 
     def _suffer(self) -> None:
-        if not dist.is_initialized() or dist.get_rank() != 1:
+        if not dist.is_initialized() or dist.get_rank() != (self.victim != "first"):
             return
         if self.drawn == self.raises:
             raise RuntimeError("no more dots")
         if self.drawn == self.killed and not Path(self.told).exists():
             Path(self.told).write_text(str(time.time()))
-            os.kill(os.getpid(), signal.SIGKILL)
+            parent = multiprocessing.parent_process()
+            assert parent
+            assert parent.pid
+            if self.victim == "first":
+                os.killpg(parent.pid, signal.SIGTERM)
+            else:
+                os.kill(parent.pid if self.victim == "rank" else os.getpid(), signal.SIGKILL)
+            time.sleep(60)  # until it is ended, too
