@@ -26,7 +26,9 @@ COPYING: Settings = {
     "dni_aux": (", scale=0.8", 1e-2, 1.0),  # as dni
     "recomputed": ("", 1e-2, 0.1), "behind": (", dtype='bfloat16', share=0.25", 1e-2, 1.0),
 }  # fmt: skip
-TEXT: Settings = {"tbptt": ("", 3e-3, 1.0), "dni": (", scale=0.1", 3e-3, 1.0)}
+TEXT: Settings = {"tbptt": ("", 3e-3, 1.0), "dni": (", scale=0.5", 3e-3, 1.0)}
+TEXT_LONGER: Settings = {"tbptt": ("", 1e-2, 0.1)}
+"""Where windows are long and updates few: tried at T = 40."""
 
 
 def part(
@@ -50,13 +52,16 @@ def both(T: int, *methods: str) -> list[RunSpec]:
 
 
 def language(seeds: Iterable[int] = SEEDS) -> list[RunSpec]:
-    """Text: short windows, and one that shows what there is to gain."""
-    windows = {2: ("tbptt", "dni"), 5: ("tbptt", "dni"), 40: ("tbptt",)}
+    """Text: short windows, and longer ones that show what there is to gain."""
     return [
         replace(spec, model="lstm(hidden=128)", timesteps=TEXT_TIMESTEPS)
         for seed in seeds
-        for T, methods in windows.items()
-        for spec in part(text(), T, *methods, seeds=[seed], settings=TEXT)
+        for spec in [
+            *part(text(), 2, "tbptt", "dni", seeds=[seed], settings=TEXT),
+            *part(text(), 5, "tbptt", "dni", seeds=[seed], settings=TEXT),
+            *part(text(), 20, "tbptt", seeds=[seed], settings=TEXT_LONGER),
+            *part(text(), 40, "tbptt", seeds=[seed], settings=TEXT_LONGER),
+        ]
     ]
 
 
