@@ -50,7 +50,7 @@ from harness.suites.workers import (
     Way,
 )
 from plots.workers import DEAR
-from tests.printed import RESULTS, printed, records
+from tests.printed import RESULTS, records
 from tests.test_docs import PAGES
 from tests.test_intervals import Draw, bootstrap, coverage, normal, one_sided
 
@@ -190,6 +190,48 @@ def early(windows: Iterable[int]) -> list[str]:
     """The gain after a tenth of the budget."""
     said = [at_T(f"{LONGER} equal T", T).details[1] for T in windows]
     return [line.removeprefix("after 10% of the timesteps ").partition(" ")[0] for line in said]
+
+
+def trained_long(ours: str, theirs: str, T: int) -> Finding:
+    """On the copy tasks, in the suite of the longest training."""
+    says = f"{ours} solves longer dependencies than {theirs} at equal T"
+    (one,) = (f for f in findings("longer_training") if f.says == says and f"T={T}" in f.where)
+    return one
+
+
+def long_gain(ours: str, theirs: str, T: int) -> str:
+    return f"{trained_long(ours, theirs, T).paired.effect.centre:.2f}"
+
+
+def long_detail(ours: str, theirs: str, T: int, pattern: str) -> tuple[str, ...]:
+    """What is said below that finding, by a pattern with groups."""
+    found_there = re.search(pattern, "\n".join(trained_long(ours, theirs, T).details))
+    assert found_there, pattern
+    return found_there.groups()
+
+
+def long_early(T: int) -> str:
+    return long_detail("dni", "tbptt", T, r"after 10% of the timesteps (\S+) ")[0]
+
+
+def long_rooms(windows: Iterable[int]) -> tuple[str, str]:
+    """Headroom to T = 16 in timesteps of T_task, and the share that dni wins back, by T."""
+    pattern = r"headroom (\S+) .* tbptt\(T=16\); dni wins back (\S+) "
+    rooms, shares = zip(*(long_detail("dni", "tbptt", T, pattern) for T in windows), strict=True)
+    return listed(rooms), listed(shares)
+
+
+def long_symbols(ours: str, theirs: str) -> tuple[str, ...]:
+    """Of copy at T = 3: N of both, the ratio of medians and its interval."""
+    return long_detail(
+        ours, theirs, 3, r"plain_copy.*N (\d+) against (\d+), ratio (\d\.\d+ \[.*?\])"
+    )
+
+
+def stuck() -> str:
+    """The level at which every run of truncation at T = 3 ends."""
+    (level,) = {span(r) for r in records("table1_long") if r.spec.trainer == "tbptt(T=3)"}
+    return f"{level}"
 
 
 def in_protocol(protocol: str) -> str:
@@ -898,6 +940,25 @@ FACTS: dict[tuple[str, str], list[Callable[[], str]]] = {
         lambda: f"leave ours at {listed(towards_the_paper('tbptt'))} after",
         lambda: f"`dni` ends at {listed(towards_the_paper('dni'))}",
     ],
+    ("docs/verdicts.md", "Where training is long"): [
+        lambda: (
+            f"`dni` solves {long_gain('dni', 'tbptt', 3)} times the T_task of truncation, after a "
+            f"tenth of them {long_early(3)} times"
+        ),
+        lambda: f"{long_gain('dni', 'tbptt', 2)} times, after a tenth {long_early(2)} times",
+        lambda: f"at T = 3 ends at T_task {stuck()}",
+        lambda: "`dni` solves N = {}, truncation N = {}: {} times".format(
+            *long_symbols("dni", "tbptt")
+        ),
+        lambda: "`sg` N = {}".format(*long_symbols("sg", "tbptt")),
+        lambda: (
+            f"`dni` solves {long_gain('dni', 'sg', 2)} and {long_gain('dni', 'sg', 3)} times the "
+            "T_task of `sg`"
+        ),
+        lambda: "solves {} timesteps of T_task more than truncation; `dni` wins back {} of".format(
+            *long_rooms((2, 3))
+        ),
+    ],
     ("docs/verdicts.md", "What it comes to"): [
         lambda: f"solves {listed(by_T('equal T', (2, 3, 4, 5)))} times the T_task of truncation",
         lambda: (
@@ -990,7 +1051,7 @@ FREE = re.compile(
     r"|T_task 8\b|of 0\.3 bits|of 8 bits|LSTM 256|batches of 256|50,000 timesteps"
     r"|λ = 0.8|bfloat16|windows of \d+|batch \d+|T \+ 1|\d(?:, \d)* and \d layers|[13]e-\d"
     r"|[1235]00 updates|batches of 1,024|90 %|layers 0, 3 and 5|95 %|T than 5"
-    r"|takes 1, 4 or 16 times|layers of 1,024 units|its 500,000 updates"
+    r"|takes 1, 4 or 16 times|300,000 timesteps|scale 0.8|One of 16|layers of 1,024 units|its 500,000 updates"
 )
 """Digits that are no finding: options, windows, and the size of the model."""
 
@@ -1050,8 +1111,10 @@ def rulings_of(claim: str) -> list[tuple[Finding, str]]:
 
 
 def ruling(claim: str, says: str, T: int) -> str:
-    (line,) = (x for x in printed("verdict").splitlines() if says in x and x.endswith(f"T={T}"))
-    return line.split()[0]
+    """The first word of a verdict."""
+    (rule,) = (rule for f, rule in rulings_of(claim)
+               if says in f"{f.says}:" and f.where.endswith(f"T={T}"))  # fmt: skip
+    return rule.split()[0]
 
 
 def test_full_backpropagation_solves_the_most_in_the_fewest_seconds() -> None:
