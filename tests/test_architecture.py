@@ -48,7 +48,7 @@ FLOORS = (
 """The rooms of harness/, the files of its top shelf, tasks/ and plots/; lowest first."""
 
 WITHOUT_TORCH = (
-    "__main__", "names", "check", "analysis", "executors/channel", "figure", "registry", "report",
+    "__main__", "names", "check", "analysis", "executors/channel", "executors/server", "figure", "registry", "report",
     "records", "runs/scalars", "score", "simulation", "spec", "statistics", "store", "suite",
     "claim", "cli",
 )  # fmt: skip

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.func import functional_call
 
-from harness.compat import torch_internals
+from harness.compat import native, torch_internals
 from harness.engines import own_product, products
 from harness.engines.unrolled import unrolled
 from harness.episode import Episode
@@ -151,10 +151,10 @@ OPTIONS = {
 def inductor(graph: torch.fx.GraphModule, inputs: list[Tensor]) -> Executable:
     """A graph compiled by torch: C++ on the CPU, Triton on CUDA."""
     if inputs[0].device.type != "cpu":
-        return torch_internals.compiled(graph, inputs, {})
+        return native.compiled(graph, inputs, {})
     own_product.library()  # before the graph, which refers to it
     declared = {"aot_inductor.custom_ops_to_c_shims": own_product.Declared()}
-    return torch_internals.compiled(products.replaced(graph), inputs, OPTIONS | declared)
+    return native.compiled(products.replaced(graph), inputs, OPTIONS | declared)
 
 
 def as_traced(graph: torch.fx.GraphModule, inputs: list[Tensor]) -> Executable:
