@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cache
 from typing import Any
 
@@ -170,10 +171,11 @@ def detectable(n: int, level: float, power: float = 0.8) -> float:
 def _rank(n: int, missed: float) -> tuple[int, float]:
     """k, at least 1, so that a median is missed at most so often between the k-th smallest and the
     k-th largest of n values; and how often it is."""
-    from scipy.stats import binom
-
-    k = max(1, int(binom.ppf(missed / 2, n, 0.5)))
-    return k, 2 * float(binom.cdf(k - 1, n, 0.5))
+    below, k = Fraction(1, 2**n), 1  # how often fewer than k of n values are below the median
+    while below + Fraction(math.comb(n, k), 2**n) < missed / 2:
+        below += Fraction(math.comb(n, k), 2**n)
+        k += 1
+    return k, 2 * float(below)
 
 
 def _single(values: Values) -> Interval:

@@ -31,6 +31,7 @@ class Traced:
 
     def __init__(self, trainer: Trainer, optimisers: Sequence[Update]) -> None:
         self.trainer, self.optimisers = trainer, optimisers
+        self._buffered = any(True for _ in trainer.buffers())  # else they are not looked for again
 
     def key(self, window: Episode) -> Hashable:
         """What the graph of a window depends on."""
@@ -46,7 +47,8 @@ class Traced:
         moved: list[Tensor] = [p for update in self.optimisers for p in update.parameters]
         moved += [moment for update in self.optimisers for moment in update.moments()]
         moved += [update.rate for update in self.optimisers]
-        return [*moved, *self.trainer.memory.values(), *self.trainer.buffers()]
+        buffers = self.trainer.buffers() if self._buffered else ()
+        return [*moved, *self.trainer.memory.values(), *buffers]
 
     def kept(self) -> list[Tensor]:
         """tensors() without autograd."""
