@@ -103,7 +103,7 @@ class Copying(Task):
         if self._stream is None:
             self._stream = Stream.empty(batch, self.d_in, self.d_out)
         stream = self._stream
-        while stream.have.min() < length:
+        while stream.least < length:
             if stream.level != self.level:
                 stream.change(self.level)
                 if self.protocol == "stream":

@@ -42,15 +42,30 @@ class Stream:
     The numbers drawn are those of one episode after the other. Several are drawn at once, ahead;
     where the level changes, or the state is saved, what is not used yet is given back.
 
-    have:  (B,) timesteps in each queue, without those drawn ahead
     level: of the episodes at its end
     old:   timesteps at its head in which some row is still at an earlier level
     """
 
     def __init__(self, queue: Sequences, have: Tensor, level: Level, old: int = 0) -> None:
-        self.queue, self.have, self.level, self.old = queue, have, level, old
+        self.level, self.old = level, old
+        self._queue, self._at = queue, 0  # its head
+        self._set(have)
         self._ahead: tuple[Draw, torch.Generator, Tensor] | None = None  # its state before
         self._taken = self._left = 0  # episodes drawn ahead, since and still
+
+    @property
+    def have(self) -> Tensor:
+        """(B,) timesteps in each queue, without those drawn ahead."""
+        return self._had + self._since
+
+    @property
+    def least(self) -> int:
+        """Timesteps in the shortest queue."""
+        return self._least + self._since
+
+    def _set(self, have: Tensor) -> None:
+        # apart, for the second is the same in every row: a number, where a tensor costs more
+        self._had, self._since, self._least = have, 0, int(have.min())
 
     @classmethod
     def empty(cls, batch: int, d_in: int, d_out: int) -> Self:
@@ -66,7 +81,7 @@ class Stream:
 
     def pause(self, timesteps: Tensor) -> None:
         """Silence, (B,) timesteps."""
-        self.have = self.have + timesteps
+        self._set(self.have + timesteps)
 
     def grow(self, period: int, draw: Draw, rng: torch.Generator) -> None:
         """One more episode in every row, of `period` timesteps, drawn from rng."""
@@ -75,20 +90,20 @@ class Stream:
             self._ahead = draw, rng, rng.get_state()
             self._make_room(int(self.have.max()) + self._left * period)
             batch = len(self.have)
-            t = self.have + torch.arange(self._left * period).unsqueeze(1)  # (timesteps, B)
-            places = (t * batch + torch.arange(batch)).flatten()
-            for filled, new in zip(self.queue, draw(self._left), strict=True):
+            t = self._at + self.have + torch.arange(self._left * period).unsqueeze(1)
+            places = (t * batch + torch.arange(batch)).flatten()  # (timesteps * B,)
+            for filled, new in zip(self._queue, draw(self._left), strict=True):
                 joined = filled.view(-1, *filled.shape[2:])  # timesteps and rows
                 joined.index_copy_(0, places, new.flatten(0, 1))
         self._taken, self._left = self._taken + 1, self._left - 1
-        self.have = self.have + period
+        self._since += period
 
     def take(self, length: int) -> Sequences:
         """So many timesteps from the head of every queue."""
-        head = Sequences(*(part[:length] for part in self.queue))
-        self.queue = Sequences(*(part[length:] for part in self.queue))
-        self.have, self.old = self.have - length, max(self.old - length, 0)
-        return head
+        x, y, scored = (part[self._at : self._at + length] for part in self._queue)
+        self._at, self._since = self._at + length, self._since - length
+        self.old = max(self.old - length, 0)
+        return Sequences(x, y, scored)
 
     def give_back(self) -> None:
         """Leave queues and generator as if nothing had been drawn ahead."""
@@ -96,16 +111,17 @@ class Stream:
             draw, rng, before = self._ahead
             rng.set_state(before)
             draw(self._taken)
-            ahead = torch.arange(len(self.queue.scored)).unsqueeze(1) >= self.have
-            for part in self.queue:
+            end = self._at + self.have
+            ahead = torch.arange(len(self._queue.scored)).unsqueeze(1) >= end
+            for part in self._queue:
                 part[ahead] = 0
         self._left = 0
 
     def state(self) -> tuple[Any, ...]:
         """What a checkpoint holds; from_state() takes it."""
         self.give_back()
-        filled = int(self.have.max())
-        parts = tuple(part[:filled].clone() for part in self.queue)
+        head = slice(self._at, self._at + int(self.have.max()))
+        parts = tuple(part[head].clone() for part in self._queue)
         return parts, self.have, tuple(self.level), self.old
 
     @classmethod
@@ -119,10 +135,8 @@ class Stream:
 
         They grow to four times what is needed, so that they are rarely copied.
         """
-        if len(self.queue.scored) < capacity:
-            self.queue = Sequences(
-                *(
-                    torch.cat([part, part.new_zeros(4 * capacity - len(part), *part.shape[1:])])
-                    for part in self.queue
-                )
-            )
+        queue = Sequences(*(part[self._at :] for part in self._queue))
+        if len(queue.scored) < capacity:
+            more = (part.new_zeros(4 * capacity - len(part), *part.shape[1:]) for part in queue)
+            self._queue = Sequences(*map(torch.cat, zip(queue, more, strict=True)))
+            self._at = 0
