@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import cache
 from typing import Any
 
@@ -171,11 +170,10 @@ def detectable(n: int, level: float, power: float = 0.8) -> float:
 def _rank(n: int, missed: float) -> tuple[int, float]:
     """k, at least 1, so that a median is missed at most so often between the k-th smallest and the
     k-th largest of n values; and how often it is."""
-    below, k = Fraction(1, 2**n), 1  # how often fewer than k of n values are below the median
-    while below + Fraction(math.comb(n, k), 2**n) < missed / 2:
-        below += Fraction(math.comb(n, k), 2**n)
-        k += 1
-    return k, 2 * float(below)
+    ways, k = 1, 1  # in which fewer than k of n values are below the median
+    while (more := ways + math.comb(n, k)) / 2**n < missed / 2:
+        ways, k = more, k + 1
+    return k, 2 * ways / 2**n
 
 
 def _single(values: Values) -> Interval:
