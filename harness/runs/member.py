@@ -34,6 +34,7 @@ PATIENCE = timedelta(minutes=30)
 
 LOOPBACK = {"linux": "lo", "darwin": "lo0"}
 
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """What a worker is started with.
