@@ -51,14 +51,8 @@ class Episode:
     def part(self, start: int, stop: int) -> Episode:
         """The timesteps from `start` up to `stop`, or up to the end where that comes first."""
         part = slice(start, stop)
-        return replace(
-            self,
-            x=self.x[part],
-            y=self.y[part],
-            weight=self.weight[part],
-            fresh=self.fresh and start == 0,
-            final=self.final and stop >= self.length,
-        )
+        fresh, final = self.fresh and start == 0, self.final and stop >= self.length
+        return Episode(self.x[part], self.y[part], self.weight[part], fresh, final, self.past)
 
     def to(self, device: torch.device, dtype: torch.dtype) -> Episode:
         """The same episode on a device, with floats as the dtype (ids stay ids)."""

@@ -170,10 +170,10 @@ def detectable(n: int, level: float, power: float = 0.8) -> float:
 def _rank(n: int, missed: float) -> tuple[int, float]:
     """k, at least 1, so that a median is missed at most so often between the k-th smallest and the
     k-th largest of n values; and how often it is."""
-    from scipy.stats import binom
-
-    k = max(1, int(binom.ppf(missed / 2, n, 0.5)))
-    return k, 2 * float(binom.cdf(k - 1, n, 0.5))
+    ways, k = 1, 1  # in which fewer than k of n values are below the median
+    while (more := ways + math.comb(n, k)) / 2**n < missed / 2:
+        ways, k = more, k + 1
+    return k, 2 * ways / 2**n
 
 
 def _single(values: Values) -> Interval:

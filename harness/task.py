@@ -70,7 +70,10 @@ class Task(ABC):
         return {}
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what a checkpoint must hold for episodes() to continue where it stopped."""
+        """Return what a checkpoint must hold for episodes() to continue where it stopped.
+
+        What was drawn ahead may be given back to `rng`, whose state is read after this call.
+        """
         return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:  # noqa: B027

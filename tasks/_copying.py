@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator
-from typing import Any, Literal, NamedTuple, TypeAlias
+from functools import partial
+from typing import Any, Literal, TypeAlias
 
 import torch
 from torch import Tensor
@@ -14,42 +15,9 @@ from harness.check import at_least
 from harness.episode import Episode
 from harness.score import T_TASK
 from harness.task import Task
+from tasks._stream import Level, Sequences, Stream
 
 Protocol: TypeAlias = Literal["stream", "in_phase", "carried", "reset"]
-
-
-class Level(NamedTuple):
-    """A level of the curriculum: N symbols, to be repeated R times."""
-
-    n: int
-    r: int = 1
-
-    @property
-    def t_task(self) -> int:
-        """The length of the dependency as the DNI paper counts it, in timesteps; 0 before N = 1."""
-        return self.n * self.r + 3 if self.n else 0
-
-
-class Sequences(NamedTuple):
-    """B episodes of one length: x (L, B, d_in), y (L, B, d_out), scored (L, B), all float."""
-
-    x: Tensor
-    y: Tensor
-    scored: Tensor
-
-
-class Stream(NamedTuple):
-    """A queue of timesteps per batch row.
-
-    have:  (B,) timesteps filled
-    level: of the episodes at its end
-    old:   timesteps at its head in which some row is still at an earlier level
-    """
-
-    queue: Sequences
-    have: Tensor
-    level: Level
-    old: int = 0
 
 
 class Copying(Task):
@@ -95,8 +63,8 @@ class Copying(Task):
         self._periods: dict[Level, int] = {}  # an episode's length, in timesteps
 
     @abstractmethod
-    def present(self, level: Level, rows: int, rng: torch.Generator) -> Sequences:
-        """Draw `rows` episodes of a level."""
+    def present(self, level: Level, symbols: Tensor) -> Sequences:
+        """An episode of a level for every row of symbols (N, rows, bits)."""
 
     @abstractmethod
     def following(self, level: Level) -> Level:
@@ -105,56 +73,52 @@ class Copying(Task):
     def episodes(self, batch: int, rng: torch.Generator, multiple: int) -> Iterator[Episode]:
         while True:
             if self.protocol in ("reset", "carried"):
-                drawn = self.present(self.level, batch, rng)
+                drawn = self._drawn(self.level, batch, rng)
                 apart = self.protocol == "reset"
                 yield _episode(drawn, fresh=apart, final=apart)
             else:
                 yield self._stretch(batch, rng, multiple)
 
+    def _drawn(self, level: Level, batch: int, rng: torch.Generator, count: int = 1) -> Sequences:
+        """So many episodes of a level, one after the other, in every row.
+
+        The numbers are the same, drawn at once or one by one.
+        """
+        symbols = torch.randint(2, (count, level.n, batch, self.bits), generator=rng).float()
+        found = self.present(level, symbols.transpose(0, 1).flatten(1, 2))
+        parts = (part.unflatten(1, (count, batch)).transpose(0, 1).flatten(0, 1) for part in found)
+        return Sequences(*parts)
+
     def _stretch(self, batch: int, rng: torch.Generator, multiple: int) -> Episode:
         """Take one episode's length, rounded up to whole windows, from the head of every queue.
 
-        The queues grow by one episode per row at a time. What they hold does not depend on how
-        they are cut, so trainers of any T see the same data.
+        What the queues hold does not depend on how they are cut, so trainers of any T see the
+        same data.
         """
         if self.level not in self._periods:
-            self._periods[self.level] = len(self.present(self.level, 0, rng).scored)
+            nothing = torch.zeros(self.level.n, 0, self.bits)
+            self._periods[self.level] = len(self.present(self.level, nothing).scored)
         period = self._periods[self.level]
         length = -(-period // multiple) * multiple
-        queue, have, level, old = self._stream or self._empty_stream(batch)
-        while have.min() < length:
-            if level != self.level:
-                old = int(have.max())
+        if self._stream is None:
+            self._stream = Stream.empty(batch, self.d_in, self.d_out)
+        stream = self._stream
+        while stream.least < length:
+            if stream.level != self.level:
+                stream.change(self.level)
                 if self.protocol == "stream":
                     # A level begins after a random silence in every row: otherwise all rows would
                     # change level together, and stay in phase from then on.
-                    have = have + torch.randint(period, (batch,), generator=rng)
-                level = self.level
-            queue = _grown(queue, int(have.max()) + period)
-            t = have + torch.arange(period).unsqueeze(1)  # (period, B)
-            drawn = self.present(level, batch, rng)
-            for filled, new in zip(queue, drawn, strict=True):
-                filled[t, torch.arange(batch)] = new
-            have = have + period
-        head = Sequences(*(part[:length] for part in queue))
-        rest = Sequences(*(part[length:] for part in queue))
-        self._stream = Stream(rest, have - length, level, max(old - length, 0))
-        self._worth = length / period if level == self.level and old == 0 else 0.0
-        return _episode(head, fresh=False, final=False)
-
-    def _empty_stream(self, batch: int) -> Stream:
-        queue = Sequences(
-            torch.zeros(0, batch, self.d_in),
-            torch.zeros(0, batch, self.d_out),
-            torch.zeros(0, batch),
-        )
-        return Stream(queue, torch.zeros(batch, dtype=torch.long), Level(0))
+                    stream.pause(torch.randint(period, (batch,), generator=rng))
+            stream.grow(period, partial(self._drawn, self.level, batch, rng), rng)
+        self._worth = length / period if stream.level == self.level and not stream.old else 0.0
+        return _episode(stream.take(length), fresh=False, final=False)
 
     def validation(self, batch: int) -> Iterator[Episode]:
         """Yield fresh episodes of fixed levels, drawn from a seed of their own."""
         rng = torch.Generator().manual_seed(0)
         for level in self.validated:
-            yield _episode(self.present(level, batch, rng), share=1 / len(self.validated))
+            yield _episode(self._drawn(level, batch, rng), share=1 / len(self.validated))
 
     def loss(self, outputs: Tensor, episode: Episode) -> Tensor:
         nats = F.binary_cross_entropy_with_logits(outputs, episode.y, reduction="none").mean(-1)
@@ -180,27 +144,18 @@ class Copying(Task):
         }
 
     def state_dict(self) -> dict[str, Any]:
-        stream = self._stream
-        filled = int(stream.have.max()) if stream else 0
         return {
             "level": tuple(self.level),
             "solved": tuple(self.solved),
             "recent": self._recent,
-            "stream": stream
-            and (
-                tuple(part[:filled].clone() for part in stream.queue),  # filled so far
-                stream.have,
-                tuple(stream.level),
-                stream.old,
-            ),
+            "stream": self._stream and self._stream.state(),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.level, self.solved = Level(*state["level"]), Level(*state["solved"])
         self._recent = list(state["recent"])
         if state["stream"]:
-            queue, have, level, old = state["stream"]
-            self._stream = Stream(Sequences(*queue), have, Level(*level), old)
+            self._stream = Stream.from_state(state["stream"])
 
 
 def _episode(
@@ -209,18 +164,3 @@ def _episode(
     """An episode whose weights sum to `share` (to zero where nothing in it is scored)."""
     weight = s.scored * (share / s.scored.sum().clamp(min=1))
     return Episode(s.x, s.y, weight, fresh=fresh, final=final)
-
-
-def _grown(queue: Sequences, capacity: int) -> Sequences:
-    """The queue with room for `capacity` timesteps; new room is silent.
-
-    It grows to four times what is needed, so that it is rarely copied.
-    """
-    if len(queue.scored) >= capacity:
-        return queue
-    return Sequences(
-        *(
-            torch.cat([part, part.new_zeros(4 * capacity - len(part), *part.shape[1:])])
-            for part in queue
-        )
-    )

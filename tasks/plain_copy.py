@@ -10,8 +10,10 @@ solved level raises N by one.
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
-from tasks._copying import Copying, Level, Protocol, Sequences
+from tasks._copying import Copying, Protocol
+from tasks._stream import Level, Sequences
 
 
 class PlainCopy(Copying):
@@ -38,9 +40,8 @@ class PlainCopy(Copying):
             d_out=bits,
         )
 
-    def present(self, level: Level, rows: int, rng: torch.Generator) -> Sequences:
-        n, bits = level.n, self.bits
-        symbols = torch.randint(2, (n, rows, bits), generator=rng).float()
+    def present(self, level: Level, symbols: Tensor) -> Sequences:
+        n, rows, bits = symbols.shape
         x = torch.zeros(2 * n + 1, rows, self.d_in)
         y = torch.zeros(2 * n + 1, rows, self.d_out)
         scored = torch.zeros(2 * n + 1, rows)

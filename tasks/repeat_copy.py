@@ -11,8 +11,10 @@ raises R by one where R < N, else N: (1, 1), (2, 1), (2, 2), (3, 2), (3, 3), …
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
-from tasks._copying import Copying, Level, Protocol, Sequences
+from tasks._copying import Copying, Protocol
+from tasks._stream import Level, Sequences
 
 
 class RepeatCopy(Copying):
@@ -39,10 +41,9 @@ class RepeatCopy(Copying):
             d_out=bits + 1,
         )
 
-    def present(self, level: Level, rows: int, rng: torch.Generator) -> Sequences:
-        (n, r), bits = level, self.bits
+    def present(self, level: Level, symbols: Tensor) -> Sequences:
+        (n, rows, bits), r = symbols.shape, level.r
         length = n + n * r + 2
-        symbols = torch.randint(2, (n, rows, bits), generator=rng).float()
         x = torch.zeros(length, rows, self.d_in)
         y = torch.zeros(length, rows, self.d_out)
         scored = torch.zeros(length, rows)

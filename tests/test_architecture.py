@@ -48,9 +48,9 @@ FLOORS = (
 """The rooms of harness/, the files of its top shelf, tasks/ and plots/; lowest first."""
 
 WITHOUT_TORCH = (
-    "__main__", "names", "check", "analysis", "executors/channel", "figure", "registry", "report",
-    "records", "runs/scalars", "score", "simulation", "spec", "statistics", "store", "suite",
-    "claim", "cli",
+    "__main__", "names", "check", "analysis", "executors/channel", "executors/server", "figure",
+    "registry", "report", "records", "runs/scalars", "score", "simulation", "spec", "statistics",
+    "store", "suite", "claim", "cli",
 )  # fmt: skip
 """Files, and rooms whole."""
 

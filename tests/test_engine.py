@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from harness.compat import torch_internals
+from harness.compat import native, torch_internals
 from harness.engines import compiled, own_product, products
 from harness.engines.base import Eager, Engine
 from harness.engines.choice import Auto
@@ -258,7 +258,7 @@ def test_our_own_product_is_the_product(turned: tuple[bool, bool], M: int, K: in
 def test_whose_product_is_tried_once_and_the_first_to_say_is_believed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(torch_internals, "cache_folder", lambda: str(tmp_path))
+    monkeypatch.setattr(native, "folder", lambda: tmp_path)
     trials = []
 
     def tried(shape: products.Shape) -> str:
@@ -272,6 +272,47 @@ def test_whose_product_is_tried_once_and_the_first_to_say_is_believed(
     found = [products.choice(shape) for _ in range(3)]
     assert len(trials) == 2
     assert len(set(found)) == 1
+
+
+def step(x: Tensor, weight: Tensor) -> list[Tensor]:
+    """Something like an update: it changes its input in place."""
+    weight.mul_(0.5)
+    return [(x * weight).sum(), x + weight]
+
+
+@pytest.mark.long
+def test_what_was_compiled_before_is_loaded_and_not_compiled_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(native, "folder", lambda: tmp_path)
+    options = {"cpp_wrapper": True}
+
+    def made(length: int) -> Any:
+        given = [torch.arange(float(length)), torch.ones(length)]
+        call = native.compiled(torch_internals.traced(step, given), given, options)
+        assert torch.equal(given[1], torch.ones(length)), "it has been called on our tensors"
+        loss, leaving = call(*given)
+        assert (loss.item(), given[1].tolist()) == (sum(range(length)) / 2, [0.5] * length)
+        assert torch.equal(leaving, given[0] + 0.5)
+        return call
+
+    first = made(5)
+    honest = native._by_inductor
+    monkeypatch.setattr(native, "_by_inductor", lambda *_: pytest.fail("compiled again"))
+    again = made(5)
+    assert isinstance(first, native.Native)
+    assert isinstance(again, native.Native)
+    with pytest.raises(pytest.fail.Exception, match="compiled again"):
+        made(6)
+    # a wrapper that does not do all that the graph does is neither used alone nor kept
+    monkeypatch.setattr(
+        native, "_by_inductor",
+        lambda *given: (lambda *_: [torch.zeros(()), given[1][0]], honest(*given)[1]),
+    )  # fmt: skip
+    given = [torch.arange(4.0), torch.ones(4)]
+    graph = torch_internals.traced(step, given)
+    assert not isinstance(native.compiled(graph, given, options), native.Native)
+    assert len(list(tmp_path.glob("*.so"))) == 1
 
 
 class Counting:

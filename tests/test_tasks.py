@@ -18,6 +18,7 @@ from harness.episode import Episode
 from harness.registry import Registry
 from harness.runs.evaluate import evaluate
 from harness.task import Task
+from tasks import _stream
 
 COPY_TASKS = ["plain_copy", "repeat_copy"]
 ALL_TASKS = ["plain_copy", "plain_copy(protocol='reset')", "repeat_copy", "char_lm", "images"]
@@ -97,6 +98,32 @@ def test_a_stream_is_the_same_however_it_is_cut(
     assert torch.equal(one.x, cut.x)
     assert torch.equal(one.y, cut.y)
     assert torch.equal(one.weight, cut.weight)
+
+
+@pytest.mark.parametrize("text", ["plain_copy(bits=4)", "repeat_copy(protocol='in_phase')"])
+@pytest.mark.parametrize("multiple", [1, 3])
+def test_a_stream_is_the_same_drawn_ahead_or_one_episode_at_a_time(
+    text: str, multiple: int, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Over new levels, and where its state is saved in between: numbers, queues, generator."""
+
+    def told() -> list[Tensor]:
+        task, generator, found = make(registry, text), rng(), list[Tensor]()
+        supply = task.episodes(4, generator, multiple)
+        for number in range(120):
+            episode = next(supply)
+            found += [episode.x, episode.y, episode.weight]
+            if number % 25 == 7:
+                queue, have, _, _ = task.state_dict()["stream"]
+                found += [*queue, have, generator.get_state()]
+            task.observe(0.0)
+        assert task.progress()["level_n"] > 1
+        return found
+
+    ahead = told()
+    monkeypatch.setattr(_stream, "AHEAD", 1)
+    for one, other in zip(ahead, told(), strict=True):
+        assert torch.equal(one, other)
 
 
 def read_plain_copy(x: Tensor, y: Tensor, scored: Tensor, n: int) -> int:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 from click.core import ParameterSource
+
+from harness.executors import server
 
 if TYPE_CHECKING:
     from harness.executors.execute import Executor
@@ -61,6 +63,8 @@ def conditions(function: F) -> F:
 
     @wraps(function)
     def bundled(**given: Any) -> Any:
+        if given["executor"] == "local" and not (given.get("estimated") or _alone(**given)):
+            server.begun()
         from harness.executors.local import Local
         from harness.executors.ray import Cluster
         from harness.spec import Conditions
@@ -84,6 +88,11 @@ def conditions(function: F) -> F:
     for option in reversed(HOW):
         command = option(command)
     return command
+
+
+def _alone(trainers: Sequence[str] = (), seeds: int | None = None, **_: Any) -> bool:
+    """Whether what is typed is a single run, which needs no process of its own."""
+    return len(trainers) == 1 and seeds in (None, 1)
 
 
 def run_all(

@@ -8,8 +8,8 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from harness.compat import torch_internals
-from harness.compat.torch_internals import Native
+from harness.compat import native
+from harness.compat.native import Native
 from harness.engines.traced import Executable
 
 SOURCE = r"""
@@ -76,4 +76,4 @@ def updated(
     return list(made.unbind()), leaving
 
 
-_loop = cache(lambda: torch_internals.looped(SOURCE))
+_loop = cache(lambda: native.looped(SOURCE))

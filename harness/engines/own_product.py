@@ -12,7 +12,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from harness.compat import torch_internals
+from harness.compat import native
 
 _library = torch.library.Library("sgbench", "DEF")
 _library.define("product(Tensor a, Tensor b) -> Tensor", tags=torch.Tag.flexible_layout)
@@ -167,4 +167,4 @@ def own(a: Tensor, b: Tensor, out: Tensor, times: int = 1) -> None:
 @cache
 def library() -> ctypes.CDLL:
     """SOURCE compiled, once on a machine, and loaded where compiled graphs find it."""
-    return torch_internals.library(SOURCE)
+    return native.library(SOURCE)

@@ -14,7 +14,7 @@ from statistics import median
 import torch
 from torch.fx import Node
 
-from harness.compat import torch_internals
+from harness.compat import native
 from harness.engines import own_product
 from harness.measure.environment import processor
 
@@ -78,7 +78,7 @@ def choice(shape: Shape) -> str:
     """
     where = processor(torch.device("cpu"))
     about = f"{where} {torch.__version__} {Path(own_product.library()._name).name} {shape}"
-    folder = Path(torch_internals.cache_folder()) / "sgbench"
+    folder = native.folder()
     path = folder / hashlib.sha256(about.encode()).hexdigest()[:32]
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.func import functional_call
 
-from harness.compat import torch_internals
+from harness.compat import native, torch_internals
 from harness.engines import own_product, products
 from harness.engines.unrolled import unrolled
 from harness.episode import Episode
@@ -31,6 +31,7 @@ class Traced:
 
     def __init__(self, trainer: Trainer, optimisers: Sequence[Update]) -> None:
         self.trainer, self.optimisers = trainer, optimisers
+        self._buffered = any(True for _ in trainer.buffers())  # else they are not looked for again
 
     def key(self, window: Episode) -> Hashable:
         """What the graph of a window depends on."""
@@ -46,7 +47,8 @@ class Traced:
         moved: list[Tensor] = [p for update in self.optimisers for p in update.parameters]
         moved += [moment for update in self.optimisers for moment in update.moments()]
         moved += [update.rate for update in self.optimisers]
-        return [*moved, *self.trainer.memory.values(), *self.trainer.buffers()]
+        buffers = self.trainer.buffers() if self._buffered else ()
+        return [*moved, *self.trainer.memory.values(), *buffers]
 
     def kept(self) -> list[Tensor]:
         """tensors() without autograd."""
@@ -151,10 +153,10 @@ OPTIONS = {
 def inductor(graph: torch.fx.GraphModule, inputs: list[Tensor]) -> Executable:
     """A graph compiled by torch: C++ on the CPU, Triton on CUDA."""
     if inputs[0].device.type != "cpu":
-        return torch_internals.compiled(graph, inputs, {})
+        return native.compiled(graph, inputs, {})
     own_product.library()  # before the graph, which refers to it
     declared = {"aot_inductor.custom_ops_to_c_shims": own_product.Declared()}
-    return torch_internals.compiled(products.replaced(graph), inputs, OPTIONS | declared)
+    return native.compiled(products.replaced(graph), inputs, OPTIONS | declared)
 
 
 def as_traced(graph: torch.fx.GraphModule, inputs: list[Tensor]) -> Executable:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 import tempfile
@@ -13,7 +12,6 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from multiprocessing import forkserver
 from pathlib import Path
 from queue import Queue
 from typing import Any
@@ -23,12 +21,11 @@ from pebble import ProcessExpired, ProcessPool
 
 import harness
 from harness.engines.stacked import Going, Stack
-from harness.executors import one
+from harness.executors import one, server
 from harness.executors.bars import Bars, Message
 from harness.executors.channel import channel
 from harness.executors.execute import check
 from harness.registry import Registry
-from harness.runs.member import SLOW
 from harness.runs.parent import watch_parent
 from harness.runs.record import driven
 from harness.runs.shared import Shared
@@ -37,9 +34,6 @@ from harness.store import RecordingError, Store
 
 BREAKS = 5
 """Times that workers may die as they start."""
-
-COMPILER = "torch._inductor.compile_fx"
-"""Slow to import, too; for engines that compile."""
 
 AGAIN_SECONDS = 1.0
 """Between two attempts at runs that another process is running."""
@@ -57,8 +51,6 @@ class Local:
         return min(self.jobs or os.cpu_count() or 1, max(len(specs), 1))
 
     def check(self, specs: Sequence[RunSpec], registry: Registry, conditions: Conditions) -> None:
-        if len(specs) > 1:  # their processes are made meanwhile
-            _context(conditions.engine)
         check(specs, registry, conditions.engine)
 
     def run(
@@ -98,7 +90,7 @@ def run_all(
 ) -> dict[RunSpec, str]:
     """Run each in one of `jobs` single-threaded processes; return how each ended."""
     ended: dict[RunSpec, str] = {}
-    context = _context(conditions.engine)
+    context = server.begun()
     # Children started like this ignore Ctrl-C: they are ended from here, without a traceback.
     heard = signal.signal(signal.SIGINT, signal.SIG_IGN)
     with (
@@ -237,13 +229,3 @@ def _one(spec: RunSpec, conditions: Conditions, stack: Stack | None = None) -> G
 
     store, registry, shared = (_worker[name] for name in ("store", "registry", "shared"))
     return one.going(spec, store, registry, conditions, told, stack, shared)
-
-
-def _context(engine: str) -> multiprocessing.context.BaseContext:
-    """Of processes that are forks of one that has imported what they need, once for all."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__, *SLOW, *[COMPILER] * (engine != "eager")])
-    heard = signal.signal(signal.SIGINT, signal.SIG_IGN)  # what it forks ignores Ctrl-C, as it does
-    forkserver.ensure_running()
-    signal.signal(signal.SIGINT, heard)
-    return context

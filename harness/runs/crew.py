@@ -17,6 +17,7 @@ from harness.registry import Registry
 from harness.runs import member, torchrun
 from harness.runs.build import Built
 from harness.runs.launch import launched
+from harness.runs.parent import SLOW
 from harness.runs.run import EVALUATIONS, DivergenceError, Run
 from harness.runs.shared import Shared
 from harness.spec import Conditions, RunSpec
@@ -117,8 +118,7 @@ class Crew(Run):
         return sorted({-(-budget * part // parts) for part in range(1, parts + 1)})
 
     def _start(self, meeting: Path, marks: list[int]) -> None:
-        slow = [member.__name__, *member.SLOW, type(self.mode).__module__]
-        multiprocessing.set_forkserver_preload(slow)
+        multiprocessing.set_forkserver_preload([member.__name__, *SLOW, type(self.mode).__module__])
         kept = {name: os.environ[name] for name in KEPT if name in os.environ}
         for rank in range(self.mode.processes):
             job = member.Job(

@@ -34,9 +34,6 @@ PATIENCE = timedelta(minutes=30)
 
 LOOPBACK = {"linux": "lo", "darwin": "lo0"}
 
-SLOW = ("torch._dynamo",)
-"""What torch imports at the first update, in seconds: once, where workers are forked from."""
-
 
 @dataclass(frozen=True, slots=True)
 class Job:

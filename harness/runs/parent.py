@@ -1,4 +1,4 @@
-"""Processes that end with the one that started them."""
+"""Processes that end with the one that started them, and what they are forked with."""
 
 # No torch here: the process that relays progress imports this, too.
 
@@ -7,6 +7,9 @@ from __future__ import annotations
 import multiprocessing
 import os
 from threading import Thread
+
+SLOW = ("torch._dynamo",)
+"""What torch imports at the first update, in seconds: once, where workers are forked from."""
 
 
 def watch_parent() -> None:

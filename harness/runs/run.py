@@ -221,7 +221,7 @@ class Run:
         return {
             "trainer": self.trainer.state_dict(),
             "optimisers": [each.state_dict() for each in self.optimisers],
-            "task": self.task.state_dict(),
+            "task": self.task.state_dict(),  # before the generator: it may give numbers back
             "rng": self.rng.get_state(),
             "seconds": self.meter.seconds,
             "engines": self.engines(),

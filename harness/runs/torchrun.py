@@ -18,6 +18,7 @@ from multiprocessing.process import BaseProcess
 
 from harness.runs import member
 from harness.runs.launch import launched, one_machine
+from harness.runs.parent import SLOW
 
 LAST_SECONDS = 5.0
 """From torchrun's SIGTERM to the end: to record which rank has died. After 30 s it kills."""
@@ -128,7 +129,7 @@ def _prepare() -> None:
 
     torchrun sends them to all processes that a rank has started.
     """
-    multiprocessing.set_forkserver_preload([member.__name__, *member.SLOW])
+    multiprocessing.set_forkserver_preload([member.__name__, *SLOW])
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     forkserver.ensure_running()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
