@@ -197,31 +197,64 @@ def test_every_T_has_a_finding_of_its_own_and_all_are_one_family(registry: Regis
     assert f"p {7 * 2 / 2**10:.3f}" in at_two
 
 
+def long_run(trainer: str, seed: int, *levels: int, beyond: int = 0) -> Record:
+    """A run that has solved these levels at 10, 20 and 30 % of the budget, and the last to its end.
+
+    beyond: timesteps by which its points lie beyond their marks
+    """
+    record = run(trainer, seed, levels[-1])
+    for i, row in enumerate(record.curve):
+        row["timesteps"] += beyond
+        row["t_task"] = levels[min(i, len(levels) - 1)]
+    return record
+
+
+def long_lines(registry: Registry, *, beyond: int = 0, whole: int = 20) -> list[str]:
+    """dni ends at 8, sg at 6, truncation at 4, a longer window at `whole`."""
+    levels = {"dni(T=3)": (0, 6, 8), "sg(T=3)": (0, 6, 6), "tbptt(T=3)": (0, 3, 4)}
+    records = [long_run(trainer, s, *solved, beyond=beyond * (trainer[0] == "d"))
+               for s in range(10) for trainer, solved in levels.items()]  # fmt: skip
+    records += [long_run("tbptt(T=16)", s, whole) for s in range(10)]
+    return lines("longer_training", records, registry)
+
+
+@pytest.mark.parametrize("beyond", [0, 3])
 def test_where_training_is_long_the_gap_at_the_end_is_held_against_a_tenth(
+    registry: Registry, beyond: int
+) -> None:
+    """After a tenth none has solved a level; updates that end beyond their mark count for it."""
+    found = long_lines(registry, beyond=beyond)
+    judged_as = {x.split("claim: ")[1]: x.split() for x in found if " p " in x}
+    assert len(judged_as) == 4
+    assert {words[0] for words in judged_as.values()} == {"supported"}
+    wider = next(words for says, words in judged_as.items() if "more over tbptt" in says)
+    assert wider[1] == "2.00"
+    text = "".join(found)
+    assert "8 against 4, ratio 2.00 [2.00, 2.00]; N 5 against 1, ratio 5.00" in text
+    assert "headroom 16.0 [all equal] timesteps of T_task, to tbptt(T=16)" in text
+    assert "T_task above 2T = 6: dni in 10 of 10 runs, sg in 0" in text
+    assert (
+        "after 10% of the timesteps 1.00 [all equal], 30% of the timesteps 2.00 [all equal]"
+        in found[3]
+    )
+
+
+def test_where_training_is_long_and_a_longer_window_gains_nothing_no_gain_is_judged(
     registry: Registry,
 ) -> None:
-    """dni ends at 8 and sg at 6, truncation at 4; after a tenth, `early` of them had solved it."""
+    found = long_lines(registry, whole=4)
+    assert [x.split()[0] for x in found if "over tbptt" not in x and "than tbptt" in x] == [
+        "no"
+    ] * 2
+    assert any(x.split()[0] == "supported" and "than sg" in x for x in found)
 
-    def found(early: tuple[str, ...]) -> list[str]:
-        levels = {"dni(T=3)": 8, "sg(T=3)": 6, "tbptt(T=3)": 4, "tbptt(T=16)": 20}
-        records = [run(trainer, s, level) for s in range(10) for trainer, level in levels.items()]
-        for record in records:
-            if record.spec.trainer.startswith(early):
-                for row in record.curve:
-                    row["t_task"] = record.curve[-1]["t_task"]
-        return lines("longer_training", records, registry)
 
-    grown = found(("tbptt",))
-    judged_as = {x.split(":")[0].split(maxsplit=1)[1]: x.split()[0] for x in grown if " p " in x}
-    wider = next(x for x in grown if "more over tbptt at the end" in x)
-    assert wider.split()[:2] == ["supported", "2.67"]
-    assert "8 against 4, ratio 2.00 [2.00, 2.00]; N 5 against 1, ratio 5.00" in "".join(grown)
-    assert "headroom 16.0 [all equal] timesteps of T_task, to tbptt(T=16)" in "".join(grown)
-    assert "T_task above 2T = 6: dni in 10 of 10 runs, sg in 0" in "".join(grown)
-    assert len(judged_as) == 4
-    assert set(judged_as.values()) == {"supported"}
-    equal = next(x for x in found(("tbptt", "dni")) if "more over tbptt at the end" in x)
-    assert equal.split()[:2] == ["undecided", "1.00"]
+def test_where_training_is_long_text_is_judged_too(registry: Registry) -> None:
+    scores = {"dni(T=2)": 1.9, "tbptt(T=2)": 2.0, "tbptt(T=40)": 1.8}
+    records = [text(trainer, s, score) for s in range(10) for trainer, score in scores.items()]
+    found = lines("longer_training", records, registry)
+    assert found[1].split()[:2] == ["supported", "-0.1000"]
+    assert "dni wins back 0.50" in found[2]
 
 
 def test_where_truncation_solved_no_level_there_is_no_ratio_of_N(registry: Registry) -> None:

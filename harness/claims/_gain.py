@@ -41,9 +41,12 @@ def early(group: Sequence[Pair]) -> str:
 
 
 def reached(record: Record, share: float) -> float:
-    """T_task of the level solved after a share of the timesteps."""
-    done = [row for row in record.curve if row["timesteps"] <= share * record.spec.timesteps]
-    return span(record, done[-1]["seconds"]) if done else NONE_SOLVED
+    """T_task of the level solved at the first point of the curve at or past a share of the budget.
+
+    At or past, since an update may end a few timesteps beyond the mark of its point.
+    """
+    past = (row for row in record.curve if row["timesteps"] >= share * record.spec.timesteps)
+    return span(record, next(past)["seconds"])
 
 
 def symbols(beside: Sequence[Pair], theirs: str = "truncation") -> tuple[str, ...]:
