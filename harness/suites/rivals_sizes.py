@@ -14,7 +14,7 @@ from harness.suites.trace_sizes import METHODS, WIDTHS
 
 SEEDS = range(100, 103)
 BATCHES = (8, 32)
-TIMESTEPS = 8_000
+TIMESTEPS = 20_000
 
 
 class RivalsSizes(Suite):
