@@ -20,6 +20,8 @@ TIMESTEPS = 20_000
 class RivalsSizes(Suite):
     """Seconds by width, batch and level."""
 
+    figures = ("level_seconds",)
+
     def runs(self, registry: Registry) -> list[RunSpec]:
         return [
             RunSpec(
