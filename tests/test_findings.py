@@ -560,6 +560,12 @@ def first_in_seconds(width: int, batch: int) -> str:
     return f"| {width}, {batch} | {' | '.join(cells)} |"
 
 
+def longest_sized(width: int, trainer: str) -> int:
+    """The longest episode that any run of a method solves at that width, timesteps."""
+    runs = [r for r in records("rivals_sizes") if r.spec.model == f"lstm(hidden={width})"]
+    return length(max(span(r) for r in runs if r.spec.trainer == trainer))
+
+
 def pairs_ahead(*rivals: str) -> str:
     """In how many pairs a trace solves some episode first."""
     beside = [
@@ -961,6 +967,7 @@ FACTS: dict[tuple[str, str], list[Callable[[], str]]] = {
         lambda: "from {} timesteps on**, `behind` at LSTM 64 and batch 32 from {}".format(
             *sorted({ahead_from(*size, ours, "dni(T=3)") for size in SIZES for ours in TRACES})
         ),
+        lambda: f"at LSTM 16 `dni` solves none longer than {longest_sized(16, 'dni(T=3)')}",
     ],
     ("docs/methods.md", "On a wider core"): [
         lambda: f"smaller trace of `behind` solve T_task {wide(61_000)} after 60,000 timesteps",
