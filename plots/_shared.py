@@ -137,13 +137,13 @@ def line(style: Mapping[str, Mapping[str, Any]], label: str) -> dict[str, Any]:
     }
 
 
-def legend(drawing: Drawing, labels: Iterable[str], note: str = "") -> None:
+def legend(drawing: Drawing, labels: Iterable[str], note: str = "", columns: int = 6) -> None:
     """One legend for all panels, below them; note: what is not drawn, or how to read what is."""
     shown = ordered(labels)
     style = styles(shown)
     drawing.legend(
         handles=[Line2D([], [], label=label, **line(style, label)) for label in shown],
-        loc="outside lower center", ncols=min(len(shown), 6), frameon=False, handlelength=4,
+        loc="outside lower center", ncols=min(len(shown), columns), frameon=False, handlelength=4,
         title=note or None, title_fontsize="small",
     )  # fmt: skip
 

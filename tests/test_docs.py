@@ -235,6 +235,7 @@ def test_the_command_prints_the_verdicts_of_the_page(capsys: pytest.CaptureFixtu
         ("rivals", 198),
         ("exact_trace", 36),
         ("rivals_wide", 6),
+        ("rivals_sizes", 60),
         ("workers", 70),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable
 from functools import cache, partial
@@ -15,12 +16,15 @@ import pytest
 from harness.analysis.layers import POINTS, is_call, layers
 from harness.analysis.pairs import (
     NONE_SOLVED,
+    Pair,
     levelled,
     name,
     of,
     pairs,
+    seconds,
     span,
     spans,
+    spans_at_equal_seconds,
     task,
     tuned,
     units,
@@ -29,6 +33,7 @@ from harness.analysis.scoring import cost_to, first
 from harness.analysis.sharing import examples_per_second, is_way
 from harness.analysis.table import memory
 from harness.claim import Finding
+from harness.claims._rivals import called
 from harness.names.call import Call, canonical
 from harness.registry import Registry
 from harness.simulation import predictions
@@ -506,6 +511,92 @@ def lengths(width: int, batch: int) -> str:
     return f"| {width}, {batch} | {' | '.join(cells)} |"
 
 
+def spread(values: Iterable[float], digits: int = 0) -> str:
+    """The range of few values, or the one that all are."""
+    low, high = (f"{end(values):.{digits}f}" for values in [list(values)] for end in (min, max))
+    return low if low == high else f"{low}–{high}"
+
+
+def seconds_to(record: Record, t_task: int) -> float:
+    """Of training until it is solved; infinite where it is not."""
+    return next((row["seconds"] for row in record.curve if row["t_task"] >= t_task), math.inf)
+
+
+def beside_sized(width: int, batch: int, ours: str, theirs: str) -> list[Pair]:
+    own = [
+        r for r in records("rivals_sizes")
+        if (r.spec.model, r.spec.batch) == (f"lstm(hidden={width})", batch)
+    ]  # fmt: skip
+    return pairs(own, called(ours), called(theirs), lambda r: None)
+
+
+def length(t_task: float) -> int:
+    """Of the episodes of copy with that T_task, timesteps."""
+    return 2 * int(t_task - NONE_SOLVED) + 1
+
+
+def is_ahead(a: Record, b: Record, t_task: int) -> bool:
+    """Whether the first of a pair solves it first, while both still train."""
+    return seconds_to(a, t_task) < min(seconds_to(b, t_task), seconds(b))
+
+
+def levels_of(beside: Iterable[Pair]) -> range:
+    """Every T_task that one of them solves."""
+    return range(NONE_SOLVED + 1, int(max(map(max, starmap(spans, beside)))) + 1)
+
+
+def ahead_from(width: int, batch: int, ours: str, theirs: str) -> str:
+    """The shortest episode that ours solves first in every pair, in timesteps."""
+    beside = beside_sized(width, batch, ours, theirs)
+    ahead = [
+        length(t) for t in levels_of(beside) if all(is_ahead(*pair, t) for pair in beside)
+    ]  # fmt: skip
+    return str(ahead[0]) if ahead else "nowhere"
+
+
+def first_in_seconds(width: int, batch: int) -> str:
+    """A row of the table of who is first."""
+    cells = [ahead_from(width, batch, ours, theirs) for theirs in BESIDE for ours in TRACES]
+    return f"| {width}, {batch} | {' | '.join(cells)} |"
+
+
+def longest_sized(width: int, trainer: str) -> int:
+    """The longest episode that any run of a method solves at that width, timesteps."""
+    runs = [r for r in records("rivals_sizes") if r.spec.model == f"lstm(hidden={width})"]
+    return length(max(span(r) for r in runs if r.spec.trainer == trainer))
+
+
+def pairs_ahead(*rivals: str) -> str:
+    """In how many pairs a trace solves some episode first."""
+    beside = [
+        pair for size in SIZES for ours in TRACES for theirs in rivals
+        for pair in beside_sized(*size, ours, theirs)
+    ]  # fmt: skip
+    ahead = [any(is_ahead(*pair, t) for t in levels_of([pair])) for pair in beside]
+    return f"{sum(ahead)} of {len(ahead)} pairs"
+
+
+def over_in_seconds(width: int, batch: int, ours: str, theirs: str) -> str:
+    """Seconds over theirs to solve the shortest episode, and the longest that all solve."""
+    beside = beside_sized(width, batch, ours, theirs)
+    last = int(min(map(min, starmap(spans, beside))))
+    return ", ".join(
+        f"{spread((seconds_to(a, t) / seconds_to(b, t) for a, b in beside), 1)} at {length(t)}"
+        for t in sorted({NONE_SOLVED + 1, last})
+    )
+
+
+def sized(width: int, batch: int, theirs: str) -> str:
+    """A row of the table of sizes: T_task when the first of a pair has ended; seconds."""
+    cells = []
+    for ours in TRACES:
+        at = zip(
+            *starmap(spans_at_equal_seconds, beside_sized(width, batch, ours, theirs)), strict=True
+        )
+        cells += [" against ".join(map(spread, at)), over_in_seconds(width, batch, ours, theirs)]
+    return f"| {width}, {batch} | `{Call.parse(theirs).name}` | {' | '.join(cells)} |"
+
+
 def small_over_dni(width: int, batch: int) -> str:
     own = held(width, batch)
     return f"{own[SMALL][9] / own['dni(T=3)'][9]:.1f}"
@@ -629,6 +720,9 @@ PIPELINES = ("a pipeline of one forward, one backward", "GPipe")
 
 SMALL = "behind(T=3, dtype='bfloat16', share=0.25)"
 BFLOAT = "behind(T=3, dtype='bfloat16')"
+TRACES = ("behind(T=3)", SMALL)
+BESIDE = ("recomputed(T=3)", "bptt", "dni(T=3)")
+SIZES = tuple((width, batch) for width in (16, 64) for batch in (8, 32))
 
 
 def update(arrangement: str, *, words: bool = True) -> str:
@@ -860,6 +954,20 @@ FACTS: dict[tuple[str, str], list[Callable[[], str]]] = {
             f"{small_over_dni(16, 4)} times at LSTM 16 and batch 4"
         ),
         lambda: "9, 33, 129, 513 and 2,049 timesteps",
+    ],
+    ("docs/methods.md", "In equal seconds, by size"): [
+        *(partial(first_in_seconds, *size) for size in SIZES),
+        *(partial(sized, *size, theirs) for size in SIZES for theirs in BESIDE),
+        lambda: f"ahead nowhere**: in {pairs_ahead('recomputed(T=3)', 'bptt')}",
+        lambda: (
+            "takes {} times the seconds of `recomputed` for episodes of {} and {} for {}".format(
+                *re.split(" at |, ", over_in_seconds(64, 32, "behind(T=3)", "recomputed(T=3)"))
+            )
+        ),
+        lambda: "from {} timesteps on**, `behind` at LSTM 64 and batch 32 from {}".format(
+            *sorted({ahead_from(*size, ours, "dni(T=3)") for size in SIZES for ours in TRACES})
+        ),
+        lambda: f"at LSTM 16 `dni` solves none longer than {longest_sized(16, 'dni(T=3)')}",
     ],
     ("docs/methods.md", "On a wider core"): [
         lambda: f"smaller trace of `behind` solve T_task {wide(61_000)} after 60,000 timesteps",
