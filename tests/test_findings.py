@@ -783,7 +783,7 @@ FACTS: dict[tuple[str, str], list[Callable[[], str]]] = {
             f"{long_early(30, [3])} after 90,000 and {long_gains('dni', 'tbptt', [3])} after "
             f"300,000 ({trained_long('dni', 'tbptt', 3).paired.effect.n} pairs)"
         ),
-        lambda: "copies {} symbols, truncation {}".format(*long_symbols("dni", "tbptt")),
+        lambda: "{} symbols against {}".format(*long_symbols("dni", "tbptt")),
         lambda: f"which has no bootstrap, it is {long_gains('dni', 'sg', [3])} times",
         lambda: (
             f"`dni` solves {controlled('tbptt(T=3)', '(reset)')} times the T_task of truncation "
@@ -1197,7 +1197,7 @@ FREE = re.compile(
     r"|λ = 0.8|bfloat16|windows of \d+|batch \d+|T \+ 1|\d(?:, \d)* and \d layers|[13]e-\d"
     r"|[1235]00 updates|batches of 1,024|90 %|layers 0, 3 and 5|95 %|T than 5"
     r"|takes 1, 4 or 16 times|layers of 1,024 units|its 500,000 updates"
-    r"|[23]00,000(?: timesteps)?|150,000 timesteps|after 30,000\b|scale 0\.8|LSTM 128"
+    r"|[23]00,000(?: timesteps)?|150,000 timesteps|after 30,000\b|scale 0\.8|LSTM 128\b"
     r"|window of (?:16|40)|[Oo]ne of 16|clip of 0\.1|that of 40"
 )
 """Digits that are no finding: options, windows, and the size of the model."""
