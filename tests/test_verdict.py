@@ -239,6 +239,21 @@ def test_where_training_is_long_the_gap_at_the_end_is_held_against_a_tenth(
     )
 
 
+def test_a_run_that_diverges_before_a_share_of_the_budget_has_solved_nothing_by_then(
+    registry: Registry,
+) -> None:
+    records = [
+        long_run(trainer, s, 0, 4) for s in range(6) for trainer in ("dni(T=3)", "tbptt(T=3)")
+    ]
+    records[0].end["status"] = "diverged"
+    del records[0].curve[:]
+    records[0].curve.append({**records[1].curve[0], "timesteps": 2})
+    assert (
+        "after 10% of the timesteps 1.00 [all equal]"
+        in lines("longer_training", records, registry)[3]
+    )
+
+
 def test_where_training_is_long_and_a_longer_window_gains_nothing_no_gain_is_judged(
     registry: Registry,
 ) -> None:

@@ -45,8 +45,8 @@ def reached(record: Record, share: float) -> float:
 
     At or past, since an update may end a few timesteps beyond the mark of its point.
     """
-    past = (row for row in record.curve if row["timesteps"] >= share * record.spec.timesteps)
-    return span(record, next(past)["seconds"])
+    past = [row for row in record.curve if row["timesteps"] >= share * record.spec.timesteps]
+    return span(record, past[0]["seconds"]) if past else NONE_SOLVED  # it diverged before
 
 
 def symbols(beside: Sequence[Pair], theirs: str = "truncation") -> tuple[str, ...]:
