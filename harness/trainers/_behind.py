@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 from typing import Literal, TypeAlias
 
+import torch
 from torch import Tensor
 
 from harness.check import at_least
@@ -52,6 +53,19 @@ class TraceBehind(UnitTrace):
         """The states that enter its timesteps, (T, b, d_state), of sequences with a trace."""
         b = self.traced(window.batch)
         return self.run(replace(window, x=window.x[:, :b]), h_0[:b])[:-1]
+
+    def exact(self, window: Episode) -> tuple[Tensor, Tensor, Tensor]:
+        """One backward pass over a window, whose gradient is left in the weights.
+
+        Return its loss, ∂L_k/∂h_k (B, d_state), and entering().
+        """
+        h_0 = self.boundary(window).requires_grad_()
+        entering = self.entering(window, h_0)
+        with torch.enable_grad():
+            loss, _ = self.unroll(window, h_0)
+            loss.backward()
+        assert h_0.grad is not None
+        return loss.detach(), h_0.grad, entering
 
     def spend(self, error: Tensor) -> None:
         b = self.traced(len(error))
