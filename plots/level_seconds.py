@@ -36,7 +36,7 @@ class LevelSeconds(Figure):
             named, spec = _shared.named(group), group[0].spec
             frame = _shared.on_grid(
                 named, points, "seconds", lambda row: float(row[T_TASK.column]),
-                steps=True, points=2000,
+                steps=True, points=800,
             )  # fmt: skip
             _shared.lines(axes, frame, "seconds", steps=True)
             size = f"{spec.model}, batch {spec.batch}"

@@ -1,4 +1,4 @@
-"""Trials for `table1_long`: the same number for every method, at a tenth of its budget and more.
+"""Trials for `table1_long`: the same number for every method, at half of its budget.
 
 Copy at T = 3, two seeds, twelve trials a method; text at T = 2, 8 and 40, a seed, nine trials. A
 trial's score is T_task averaged over training, as in `tuning`; on text the best validation.
