@@ -1,7 +1,8 @@
 """Trials for `table1_long`: the same number for every method, at half of its budget.
 
-Copy at T = 3, two seeds, twelve trials a method; text at T = 2, 8 and 40, a seed, nine trials. A
-trial's score is T_task averaged over training, as in `tuning`; on text the best validation.
+Copy at T = 3, two seeds, eighteen trials a method, and at T = 8 five rates of truncation and `dni`;
+text at T = 2, 8 and 40, a seed, nine trials. A trial's score is T_task averaged over training, as in
+`tuning`; on text the best validation.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from harness.suites.table1_desk import text
 
 SEEDS = range(2)
 TIMESTEPS, TEXT_TIMESTEPS = 150_000, 100_000
-RATES = (1e-3, 3e-3, 1e-2, 3e-2)
+RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
+TEXT_RATES = (1e-3, 3e-3, 1e-2, 3e-2)
 CLIPS = (0.1, 1.0, 10.0)
 SCALES, TEXT_SCALES = (0.5, 0.8, 1.0), (0.1, 0.5, 1.0)
 
@@ -30,16 +32,19 @@ def copying() -> list[Arm]:
         *(("tbptt(T=3)", lr, clip) for lr, clip in product(RATES, CLIPS)),
         *((f"{name}(T=3, scale={scale})", lr, 1.0) for name in ("sg", "dni")
           for lr, scale in product(RATES, SCALES)),
+        *((trainer, lr, 1.0) for trainer in ("tbptt(T=8)", "dni(T=8, scale=0.8)")
+          for lr in RATES[1:]),
     ]  # fmt: skip
 
 
 def language() -> list[Arm]:
     """Likewise on text, with three rates: at T = 40, where updates are few, the larger three."""
     return [
-        *((f"tbptt(T={T})", lr, clip) for T in (2, 8) for lr, clip in product(RATES[:3], CLIPS)),
-        *(("tbptt(T=40)", lr, clip) for lr, clip in product(RATES[1:], CLIPS)),
+        *((f"tbptt(T={T})", lr, clip) for T in (2, 8)
+          for lr, clip in product(TEXT_RATES[:3], CLIPS)),
+        *(("tbptt(T=40)", lr, clip) for lr, clip in product(TEXT_RATES[1:], CLIPS)),
         *((f"dni(T={T}, scale={scale})", lr, 1.0)
-          for T in (2, 8) for lr, scale in product(RATES[:3], TEXT_SCALES)),
+          for T in (2, 8) for lr, scale in product(TEXT_RATES[:3], TEXT_SCALES)),
     ]  # fmt: skip
 
 
