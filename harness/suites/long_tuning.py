@@ -1,8 +1,8 @@
 """Trials for `table1_long`: the same number for every method, at half of its budget.
 
-Copy at T = 3, two seeds, eighteen trials a method, and at T = 8 five rates of truncation and `dni`;
-text at T = 2, 8 and 40, a seed, nine trials. A trial's score is T_task averaged over training, as in
-`tuning`; on text the best validation.
+Copy at T = 3, two seeds, eighteen trials a method. Truncation and `dni` also on copy at T = 5 and 8
+and on repeat copy at T = 3, seven each. Text at T = 2, 8 and 40, a seed, nine trials. A trial's
+score is T_task averaged over training, as in `tuning`; on text the best validation.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from harness.spec import RunSpec
 from harness.suite import Suite
 from harness.suites.table1_desk import text
 
+COPY, REPEAT = "plain_copy(bits=4)", "repeat_copy(bits=4)"
 SEEDS = range(2)
 TIMESTEPS, TEXT_TIMESTEPS = 150_000, 100_000
 RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
@@ -32,9 +33,18 @@ def copying() -> list[Arm]:
         *(("tbptt(T=3)", lr, clip) for lr, clip in product(RATES, CLIPS)),
         *((f"{name}(T=3, scale={scale})", lr, 1.0) for name in ("sg", "dni")
           for lr, scale in product(RATES, SCALES)),
-        *((trainer, lr, 1.0) for trainer in ("tbptt(T=8)", "dni(T=8, scale=0.8)")
-          for lr in RATES[1:]),
     ]  # fmt: skip
+
+
+def elsewhere(T: int) -> list[Arm]:
+    """Fewer, at another window or on another task."""
+    low = RATES[1:3]
+    return [
+        *((f"tbptt(T={T})", lr, 1.0) for lr in RATES[1:]),
+        *((f"tbptt(T={T})", lr, 0.1) for lr in low),
+        *((f"dni(T={T}, scale=0.8)", lr, 1.0) for lr in RATES[1:]),
+        *((f"dni(T={T}, scale=0.5)", lr, 1.0) for lr in low),
+    ]
 
 
 def language() -> list[Arm]:
@@ -53,9 +63,12 @@ class LongTuning(Suite):
 
     def runs(self, registry: Registry) -> list[RunSpec]:
         return [
-            *(RunSpec(task="plain_copy(bits=4)", trainer=trainer, lr=lr, clip=clip, seed=seed,
-                      timesteps=TIMESTEPS)
-              for trainer, lr, clip in copying() for seed in SEEDS),
+            *(RunSpec(task=task, trainer=trainer, lr=lr, clip=clip, seed=seed, timesteps=TIMESTEPS)
+              for task, arms in (
+                  (COPY, copying()), (COPY, elsewhere(8)), (REPEAT, elsewhere(3)),
+                  (COPY, elsewhere(5)),
+              )
+              for trainer, lr, clip in arms for seed in SEEDS),
             *(RunSpec(task=text(), trainer=trainer, lr=lr, clip=clip, model="lstm(hidden=128)",
                       timesteps=TEXT_TIMESTEPS)
               for trainer, lr, clip in language()),
