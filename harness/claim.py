@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -69,7 +69,7 @@ class Finding:
 class Claim(ABC):
     """A statement about a method, to be tested on records.
 
-    letter:   its place among the claims, its own
+    letter:   its place among the claims, its own: a to z, then aa
     question: what it answers
     suite:    whose runs decide it
     """
@@ -89,3 +89,8 @@ class Claim(ABC):
 
         records: complete, collapsed or diverged: these, too, are results
         """
+
+
+def in_order(claims: Iterable[Claim]) -> list[Claim]:
+    """Claims by their letters; those of plug-ins may share one."""
+    return sorted(claims, key=lambda each: (len(each.letter), each.letter, each.question))

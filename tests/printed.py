@@ -13,6 +13,7 @@ import pandas as pd
 
 from harness.analysis.comparison import comparison
 from harness.analysis.verdict import judged
+from harness.claim import in_order
 from harness.registry import Registry
 from harness.store import Record, Store
 from tests.benchmarks import commands, turns
@@ -36,11 +37,7 @@ def printed(block: str) -> str:
 def _verdict() -> str:
     registry = Registry()
     claims = [registry.make("claim", name) for name in registry.names("claim")]
-    lines = [
-        line
-        for claim in sorted(claims, key=lambda each: (each.letter, each.question))
-        for line in judged(claim, records(claim.suite))
-    ]
+    lines = [line for claim in in_order(claims) for line in judged(claim, records(claim.suite))]
     return "\n".join(lines)
 
 

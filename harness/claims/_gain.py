@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from statistics import median
 
 from harness.analysis.headroom import headroom, line
@@ -12,6 +13,7 @@ from harness.analysis.pairs import (
     by,
     by_score,
     by_T,
+    levelled,
     of,
     pairs,
     results,
@@ -23,11 +25,18 @@ from harness.analysis.pairs import (
 from harness.analysis.scoring import result
 from harness.claim import Finding
 from harness.score import Score
+from harness.spec import RunSpec
 from harness.statistics import difference, ratio, ratio_of_medians
 from harness.store import Record
 
 EARLY = (0.1, 0.3)
 """Shares of the budget at which an effect is also told."""
+
+
+def made_for(part: Sequence[RunSpec], records: Sequence[Record]) -> list[Record]:
+    """The records of a part of a suite, whatever their seeds."""
+    kinds = {replace(spec, seed=0) for spec in part}
+    return [r for r in records if levelled(r) and replace(r.spec, seed=0) in kinds]
 
 
 def early(group: Sequence[Pair]) -> str:

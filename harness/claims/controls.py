@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from harness.analysis.look import method
 from harness.analysis.pairs import (
     NONE_SOLVED,
     by,
-    levelled,
     name,
     pairs,
     setting,
@@ -19,8 +17,8 @@ from harness.analysis.pairs import (
     where_beside,
 )
 from harness.claim import Claim, Finding
+from harness.claims._gain import made_for
 from harness.claims._rivals import called, medians
-from harness.spec import RunSpec
 from harness.statistics import ratio
 from harness.store import Record
 from harness.suites.controls import LONGER, beside, protocols, windows
@@ -45,7 +43,9 @@ class Controls(Claim):
     suite = "controls"
 
     def findings(self, records: Sequence[Record]) -> list[Finding]:
-        stream, others, long = (_of(part, records) for part in (beside(), protocols(), windows()))
+        stream, others, long = (
+            made_for(part, records) for part in (beside(), protocols(), windows())
+        )
         found = [_pair(stream, ours, theirs) for ours, theirs in BESIDE]
         found += [
             _pair(group, "dni(T=3)", "tbptt(T=3)") for group in by(_protocol, others).values()
@@ -53,12 +53,6 @@ class Controls(Claim):
         found += [_pair(long, f"dni(T={T})", f"tbptt(T={T})") for T in LONGER]
         found.append(_best(long))
         return [finding for finding in found if finding]
-
-
-def _of(part: Sequence[RunSpec], records: Sequence[Record]) -> list[Record]:
-    """The records of a part of the suite, whatever their seeds."""
-    kinds = {replace(spec, seed=0) for spec in part}
-    return [r for r in records if levelled(r) and replace(r.spec, seed=0) in kinds]
 
 
 def _protocol(record: Record) -> str:

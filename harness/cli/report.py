@@ -26,6 +26,7 @@ def command(results: tuple[str, ...], out: str | None, plugin: tuple[str, ...]) 
     Example:  sgbench report --results results/local --out report.html
               sgbench report --results results/quick --results results/table1_desk
     """
+    from harness.claim import in_order
     from harness.registry import Registry
     from harness.report.page import folders, render, save
 
@@ -35,6 +36,6 @@ def command(results: tuple[str, ...], out: str | None, plugin: tuple[str, ...]) 
     path = Path(out) if out else Path(results[0], "report.html")
     if path.is_dir():
         raise ValueError(f"--out must be a file, but {path} is a folder")
-    save(render(found, sorted(claims, key=lambda each: (each.letter, each.question))), path)
+    save(render(found, in_order(claims)), path)
     runs = sum(len(folder.records) for folder in found)
     click.echo(f"{runs} runs, {path.stat().st_size / 1e6:.1f} MB: {path}")

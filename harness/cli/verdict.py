@@ -35,6 +35,7 @@ def command(claims: tuple[str, ...], results: str, power: bool, plugin: tuple[st
     """
     from harness.analysis.power import power as decidable
     from harness.analysis.verdict import judged
+    from harness.claim import in_order
     from harness.registry import Registry
     from harness.store import Store
 
@@ -43,7 +44,7 @@ def command(claims: tuple[str, ...], results: str, power: bool, plugin: tuple[st
     suites = {claim.suite for claim in asked}
     _check(Path(results), suites)
     recorded = {suite: Store(Path(results, suite)).records() for suite in sorted(suites)}
-    for claim in sorted(asked, key=lambda each: (each.letter, each.question)):
+    for claim in in_order(asked):
         lines = decidable if power else judged
         click.echo("\n".join(lines(claim, recorded[claim.suite])))
 

@@ -1,0 +1,67 @@
+"""What the gap of long training depends on: protocol, rate, warm-up, updates, width.
+
+Copy and repeat copy at T = 3, at the settings of `table1_long`, one of them changed at a time, on
+its seeds: the runs that are not changed are its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from harness.registry import Registry
+from harness.spec import RunSpec
+from harness.suite import Suite
+from harness.suites.table1_long import COPY, FEWER, SEEDS, TIMESTEPS, both, part
+
+METHODS = ("tbptt", "dni")
+LARGER = 3e-3
+"""The rate that suits truncation at T = 8, ten times that of T = 3."""
+WARM_UPS = (TIMESTEPS // 10, 4 * TIMESTEPS // 10)
+"""Timesteps, as shares of the budget those of the suite `claims`."""
+UPDATES = 500_000
+
+
+def reset() -> list[RunSpec]:
+    """Every episode begins at state zero."""
+    return [
+        replace(spec, task=spec.task.replace(")", ", protocol='reset')"))
+        for spec in both(3, *METHODS)
+    ]
+
+
+def faster() -> list[RunSpec]:
+    """Truncation at a larger learning rate."""
+    return [replace(spec, lr=LARGER, clip=1.0) for spec in both(3, "tbptt")]
+
+
+def warmed() -> list[RunSpec]:
+    """`dni` after a warm-up."""
+    return [
+        replace(spec, trainer=spec.trainer.replace(")", f", warmup={W})"))
+        for W in WARM_UPS
+        for spec in both(3, "dni")
+    ]
+
+
+def longer() -> list[RunSpec]:
+    """Five times as long, on copy."""
+    return [
+        replace(spec, timesteps=3 * UPDATES) for spec in part(COPY, 3, *METHODS, "sg", seeds=SEEDS)
+    ]
+
+
+def wider() -> list[RunSpec]:
+    """The paper's width, on copy."""
+    return [
+        replace(spec, model="lstm(hidden=256)")
+        for spec in part(COPY, 3, *METHODS, seeds=FEWER)
+    ]  # fmt: skip
+
+
+class LongControls(Suite):
+    """One thing changed at a time where training is long."""
+
+    claims = ("long_controls",)
+
+    def runs(self, registry: Registry) -> list[RunSpec]:
+        return [*both(3, *METHODS), *reset(), *faster(), *warmed(), *longer(), *wider()]
