@@ -55,18 +55,18 @@ def both(T: int, *methods: str) -> list[RunSpec]:
     return [spec for task in (COPY, REPEAT) for spec in part(task, T, *methods)]
 
 
-def language(seeds: Iterable[int] = SEEDS) -> list[RunSpec]:
+def language(short: Iterable[int], long: Iterable[int] = ()) -> list[RunSpec]:
     """Text: short windows, and longer ones that show what there is to gain."""
     return [
         replace(spec, model="lstm(hidden=128)", timesteps=TEXT_TIMESTEPS)
-        for seed in seeds
+        for seed in SEEDS
         for spec in [
-            *part(text(), 2, "tbptt", "dni", seeds=[seed], settings=TEXT),
-            *part(text(), 5, "tbptt", "dni", seeds=[seed], settings=TEXT),
-            *part(text(), 20, "tbptt", seeds=[seed], settings=TEXT_LONGER),
-            *part(text(), 40, "tbptt", seeds=[seed], settings=TEXT_LONGER),
+            *(s for T in short
+              for s in part(text(), T, "tbptt", "dni", seeds=[seed], settings=TEXT)),
+            *(s for T in long
+              for s in part(text(), T, "tbptt", seeds=[seed], settings=TEXT_LONGER)),
         ]
-    ]
+    ]  # fmt: skip
 
 
 def parts() -> list[list[RunSpec]]:
@@ -76,10 +76,11 @@ def parts() -> list[list[RunSpec]]:
         part(REPEAT, 3, "tbptt", "dni", "sg"),
         [*part(COPY, 16, "tbptt", seeds=SEEDS), *part(REPEAT, 16, "tbptt")],
         both(2, "tbptt", "dni", "sg"),
-        language(),
+        language((2, 5), (20, 40)),
         both(5, "tbptt", "dni", "sg"),
         both(4, "tbptt", "dni", "sg"),
         both(8, "tbptt", "dni"),
+        language((8,)),
         both(3, "dni_aux"),
         both(3, "behind", "recomputed"),
     ]  # fmt: skip
