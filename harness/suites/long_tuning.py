@@ -1,6 +1,6 @@
 """Trials for `table1_long`: the same number for every method, at half of its budget.
 
-Copy at T = 3, two seeds, nineteen trials a method. Truncation and `dni` also on copy at T = 5 and 8
+Copy at T = 3, two seeds, nineteen trials a method. Truncation and `dni` also on copy at T = 2, 5, 8
 and on repeat copy at T = 3, seven each. Text at T = 2, 8 and 40, a seed, nine or ten trials.
 A trial's score is T_task averaged over training, as in `tuning`; on text the best validation.
 """
@@ -69,7 +69,7 @@ class LongTuning(Suite):
             *(RunSpec(task=task, trainer=trainer, lr=lr, clip=clip, seed=seed, timesteps=TIMESTEPS)
               for task, arms in (
                   (COPY, copying()), (COPY, elsewhere(8)), (REPEAT, elsewhere(3)),
-                  (COPY, elsewhere(5)),
+                  (COPY, elsewhere(5)), (COPY, elsewhere(2)),
               )
               for trainer, lr, clip in arms for seed in SEEDS),
             *(RunSpec(task=text(), trainer=trainer, lr=lr, clip=clip, model="lstm(hidden=128)",
