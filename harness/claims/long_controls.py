@@ -29,7 +29,6 @@ class LongControls(Claim):
         )  # fmt: skip
         found = [
             *(_beside(group, "dni", group, "tbptt") for group in (reset, longer, wider)),
-            _beside(longer, "dni", longer, "sg"),
             _beside(usual, "tbptt", faster, "tbptt", f" at rate {parts.LARGER:g}"),
         ]
         for W in parts.WARM_UPS:

@@ -79,9 +79,9 @@ def parts() -> list[list[RunSpec]]:
         both(5, "tbptt", "dni", "sg"),
         both(4, "tbptt", "dni", "sg"),
         both(8, "tbptt", "dni"),
+        both(3, "dni_aux", "recomputed"),
         language((8,)),
-        both(3, "dni_aux"),
-        both(3, "behind", "recomputed"),
+        both(3, "behind"),
     ]  # fmt: skip
 
 
