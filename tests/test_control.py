@@ -11,7 +11,7 @@ from harness.episode import Episode
 from harness.registry import Registry
 from harness.spec import RunSpec
 from harness.store import Record
-from harness.suites import controls
+from harness.suites import controls, long_controls, table1_long
 from tests.conftest import make_model, make_trainer
 from tests.test_remedies import close, found_by, stream, weigh
 
@@ -99,3 +99,31 @@ def test_controls_are_judged_part_by_part(registry: Registry) -> None:
     (best,) = (f for f in found if "at equal FLOPs" in f.says)
     assert best.paired.effect.centre == pytest.approx(5 / 3)  # tbptt is cut at a quarter
     assert {f.paired.effect.n for f in found} == {12}
+
+
+def test_what_the_gap_of_long_training_depends_on_is_judged_change_by_change(
+    registry: Registry,
+) -> None:
+    """Each change has levels of its own, so that runs of another part would be seen."""
+    changed = {
+        "reset": (long_controls.reset(), {"dni": 10, "tbptt": 10}),
+        "updates": (long_controls.longer(), {"dni": 9, "tbptt": 3}),
+        "width": (long_controls.wider(), {"dni": 8, "tbptt": 4}),
+        "rate": (long_controls.faster(), {"tbptt": 4}),
+        "warm-up": (long_controls.warmed(), {"dni": 12}),
+        "none": (table1_long.both(3, "tbptt", "dni"), {"dni": 8, "tbptt": 5}),
+    }
+    records = [
+        made(spec, levels[spec.trainer.partition("(")[0]], 1.0)
+        for part, levels in changed.values()
+        for spec in part
+    ]
+    found = registry.make("claim", "long_controls").findings(records)
+    effects = [(f.paired.effect.centre, f.paired.effect.n) for f in found]
+    assert effects == [
+        (pytest.approx(1), 12), (pytest.approx(3), 10), (pytest.approx(2), 3),
+        (pytest.approx(5 / 4), 12), (pytest.approx(1.5), 12), (pytest.approx(1.5), 12),
+    ]  # fmt: skip
+    assert ["reset" in f.where for f in found] == [True] + 5 * [False]
+    assert ["1,500,000" in f.where for f in found] == [False, True] + 4 * [False]
+    assert ["hidden=256" in f.where for f in found] == 2 * [False] + [True] + 3 * [False]
