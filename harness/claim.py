@@ -16,6 +16,9 @@ FEWEST = 6
 LEVEL = 0.05
 """Of the Holm-adjusted p-value."""
 
+EQUIVALENT = "equivalent"
+"""The verdict where no difference is found, and none as large as the margin can be there."""
+
 NO_HEADROOM = "no headroom"
 """The verdict where the interval of what is to be gained touches 0."""
 
@@ -45,17 +48,19 @@ class Finding:
     headroom: Interval | None = None
     details: tuple[str, ...] = ()
 
-    def verdict(self, p: float) -> str:
+    def verdict(self, p: float, within: float = 1.0) -> str:
         """Supported or contradicted where the interval and the adjusted p agree on it.
 
         Where perhaps nothing is to be gained, no claim of a gain is judged.
+
+        within: the adjusted p of the test whether the effect lies within its margin
         """
         if self.headroom is not None and self.headroom.low <= 0:
             return NO_HEADROOM
         effect = self.paired.effect
         above, below = effect.low > self.null, effect.high < self.null and not self.bound
         if effect.n < FEWEST or p >= LEVEL or not (above or below):
-            return "undecided"
+            return EQUIVALENT if effect.n >= FEWEST and within < LEVEL else "undecided"
         return "supported" if above == (self.if_true == "above") else "contradicted"
 
     @property

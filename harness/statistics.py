@@ -82,12 +82,16 @@ class Paired:
             every effect that it does not reject
     spread: standard deviation of the pairs; of their logarithms where the effect is a ratio
     factor: whether the effect is a ratio
+    margin: of a ratio: what is tested, too, is whether it lies between 1 / margin and margin
+    within: p-value of that: the larger of two one-sided tests (Schuirmann, 1987)
     """
 
     effect: Interval
     p: float
     spread: float = math.nan
     factor: bool = False
+    margin: float | None = None
+    within: float = math.nan
 
     def said(self, digits: int) -> str:
         """The effect as it is printed; equal pairs have no interval, and say so."""
@@ -102,15 +106,24 @@ def difference(pairs: Sequence[tuple[float, float]], null: float = 0.0) -> Paire
     return Paired(_mean(values), _sign_flip([v - null for v in values]), _spread(values))
 
 
-def ratio(pairs: Sequence[tuple[float, float]], null: float = 1.0) -> Paired:
-    """The geometric mean of a / b, tested against `null`; all values above 0."""
+def ratio(
+    pairs: Sequence[tuple[float, float]], null: float = 1.0, margin: float | None = None
+) -> Paired:
+    """The geometric mean of a / b, tested against `null`, and against `margin` either way.
+
+    All values are above 0.
+    """
     logs = [math.log(a / b) for a, b in pairs]
     found = _mean(logs)
     effect = Interval(
         math.exp(found.centre), math.exp(found.low), math.exp(found.high), found.n, found.coverage
     )
     p = _sign_flip([value - math.log(null) for value in logs])
-    return Paired(effect, p, _spread(logs), factor=True)
+    if margin is None:
+        return Paired(effect, p, _spread(logs), factor=True)
+    bound = math.log(margin)
+    within = max(_above([bound + v for v in logs]), _above([bound - v for v in logs]))
+    return Paired(effect, p, _spread(logs), factor=True, margin=margin, within=within)
 
 
 def share(pairs: Sequence[tuple[float, float]]) -> Interval:
@@ -248,3 +261,11 @@ def _sign_flip(values: Sequence[float]) -> float:
     sums = (2 * _signs(len(values)) - 1) @ np.asarray(values, dtype=float)
     far = abs(float(np.sum(values))) * (1 - 1e-12) - 1e-15
     return float(np.mean(np.abs(sums) >= far))
+
+
+def _above(values: Sequence[float]) -> float:
+    """The p-value against a mean of 0 or less."""
+    if len(values) < 2:
+        return 1.0
+    sums = (2 * _signs(len(values)) - 1) @ np.asarray(values, dtype=float)
+    return float(np.mean(sums >= np.sum(values) - 1e-12))

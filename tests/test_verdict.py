@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -84,6 +85,45 @@ def test_a_verdict_needs_pairs_an_interval_and_a_test(
         says="", where="", paired=Paired(interval(values), p), null=1, if_true="above"
     )
     assert finding.verdict(p) == said
+
+
+def test_methods_are_equivalent_where_no_difference_as_large_as_the_margin_can_be_there() -> None:
+    def found(logs: list[float], within: float | None = None) -> str:
+        paired = ratio([(math.exp(v), 1.0) for v in logs], margin=1.25)
+        finding = Finding(says="", where="", paired=paired, null=1, if_true="above")
+        return finding.verdict(paired.p, paired.within if within is None else within)
+
+    near = [0.05, -0.05] * 4
+    assert found(near) == "equivalent"
+    assert found(near, 0.05) == "undecided"  # adjusted
+    assert found([v + 0.2 for v in near]) == "supported"  # a difference is said first
+    assert found([v * 8 for v in near]) == "undecided"
+    assert found([0.1, -0.1] * 2) == "undecided"  # too few pairs
+    for sign in (1, -1):  # each side is tested: 1.25 times is 0.22 in logarithms
+        assert ratio([(math.exp(sign * (v + 0.3)), 1) for v in near], margin=1.25).within > 0.9
+
+
+def test_methods_that_differ_by_the_margin_are_seldom_called_equivalent() -> None:
+    rng = np.random.default_rng(6)
+    for effect in (1.25, 1 / 1.25):
+        trials = effect * np.exp(rng.normal(scale=0.1, size=(200, 10)))
+        called = sum(ratio([(v, 1) for v in t], margin=1.25).within < 0.05 for t in trials)
+        assert 2 <= called <= 22  # of 10 expected
+
+
+def test_a_margin_is_a_test_of_its_own_among_those_that_p_is_adjusted_for(
+    registry: Registry,
+) -> None:
+    records = [
+        run(f"{trainer}(T={T})", seed, level)
+        for seed in range(10)
+        for T in (2, 3)
+        for trainer, level in (("dni", 8), ("sg", 8))
+    ]
+    found = lines("bootstrapping", records, registry)
+    assert [x.split()[0] for x in found if " p " in x] == ["equivalent"] * 2
+    assert "p 0.004" in found[1]  # the first of four tests, one-sided: 4 / 2^10
+    assert "no difference of 1.25 times or more, either way" in found[2]
 
 
 def test_every_claim_has_a_letter_of_its_own_and_is_printed_with_its_name(
@@ -173,11 +213,11 @@ def test_bootstrapping_is_judged_by_T_and_told_beyond_what_sg_reaches(registry: 
     records = [run("dni(T=2)", s, 8) for s in range(10)]
     records += [run("sg(T=2)", s, 4 if s else 5) for s in range(10)]
     records += [run(f"{name}(T=5)", s, 8) for s in range(10) for name in ("dni", "sg")]
-    _, two, beyond, five, inside = lines("bootstrapping", records, registry)
+    _, two, beyond, five, _, inside = lines("bootstrapping", records, registry)
     assert two.split()[0] == "supported"
     assert two.endswith("T=2")
     assert beyond.strip() == "T_task above 2T = 4: dni in 10 of 10 runs, sg in 1"
-    assert five.split()[:4] == ["undecided", "1.00", "[all", "equal]"]
+    assert five.split()[:4] == ["equivalent", "1.00", "[all", "equal]"]
     assert inside.strip() == "T_task above 2T = 10: dni in 0 of 10 runs, sg in 0"
 
 

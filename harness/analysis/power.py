@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 
 from harness.analysis.text import aligned
-from harness.analysis.verdict import heading, said_p, unrecorded
+from harness.analysis.verdict import adjusted, heading, said_p, unrecorded
 from harness.claim import FEWEST, LEVEL, Claim, Finding
-from harness.statistics import detectable, holm, least_p
+from harness.statistics import detectable, least_p
 from harness.store import Record
 
 CANNOT = "cannot decide"
@@ -25,15 +25,16 @@ def power(claim: Claim, records: Sequence[Record]) -> list[str]:
     findings = claim.findings([record for record in records if record.finished])
     if not findings:
         return [heading(claim, records), f"    {unrecorded(claim)}"]
-    least = holm([least_p(finding.paired.effect.n) for finding in findings])
+    least = adjusted(findings, lambda f: (least_p(f.paired.effect.n), least_p(f.paired.effect.n)))
+    tests = sum(1 + (finding.paired.margin is not None) for finding in findings)
     cells = [
         (
             "can decide" if decides(finding, p) else CANNOT,
             f"{finding.paired.effect.n} pairs",
             f"least {said_p(p)}",
-            smallest(finding, len(findings)) if decides(finding, p) else "–",
+            smallest(finding, tests) if decides(finding, p) else "–",
         )
-        for finding, p in zip(findings, least, strict=True)
+        for finding, p, _ in least
     ]
     rows = aligned(cells, left=4)
     return [

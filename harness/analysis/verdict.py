@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from harness.analysis.text import aligned
-from harness.claim import Claim
+from harness.claim import EQUIVALENT, Claim, Finding
 from harness.statistics import holm
 from harness.store import Record
 
@@ -25,19 +25,41 @@ class Ruling:
 
 
 def rulings(claim: Claim, records: Sequence[Record]) -> list[Ruling]:
-    """Every finding of a claim, decided; p is Holm-adjusted over them."""
-    findings = claim.findings([record for record in records if record.finished])
+    """Every finding of a claim, decided; p is Holm-adjusted over all tests of the claim."""
     return [
-        Ruling(
-            finding.verdict(p),
-            finding.effect,
-            said_p(p),
-            f"{finding.paired.effect.n} pairs",
-            f"{finding.says}: {finding.where}",
-            finding.details,
+        _ruling(finding, p, within)
+        for finding, p, within in adjusted(
+            claim.findings([record for record in records if record.finished]),
+            lambda finding: (finding.paired.p, finding.paired.within),
         )
-        for finding, p in zip(findings, holm([f.paired.p for f in findings]), strict=True)
     ]
+
+
+def adjusted(
+    findings: Sequence[Finding], ps: Callable[[Finding], tuple[float, float]]
+) -> list[tuple[Finding, float, float]]:
+    """Findings with their two p-values, of a difference and of none beyond the margin, adjusted.
+
+    They are one family. The second is 1 where a finding has no margin.
+    """
+    first = [ps(finding)[0] for finding in findings]
+    within = {i: ps(f)[1] for i, f in enumerate(findings) if f.paired.margin is not None}
+    found = holm([*first, *within.values()])
+    second = dict(zip(within, found[len(first) :], strict=True))
+    return [(f, found[i], second.get(i, 1.0)) for i, f in enumerate(findings)]
+
+
+def _ruling(finding: Finding, p: float, within: float) -> Ruling:
+    verdict = finding.verdict(p, within)
+    equal = verdict == EQUIVALENT
+    said = (
+        (f"no difference of {finding.paired.margin:g} times or more, either way",) if equal else ()
+    )
+    return Ruling(
+        verdict, finding.effect, said_p(within if equal else p),
+        f"{finding.paired.effect.n} pairs", f"{finding.says}: {finding.where}",
+        (*said, *finding.details),
+    )  # fmt: skip
 
 
 def said_p(p: float) -> str:

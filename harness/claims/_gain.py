@@ -29,6 +29,9 @@ from harness.spec import RunSpec
 from harness.statistics import difference, ratio, ratio_of_medians
 from harness.store import Record
 
+MARGIN = 1.25
+"""A ratio of T_task that matters: below it, and above its inverse, methods count as equivalent."""
+
 EARLY = (0.1, 0.3)
 """Shares of the budget at which an effect is also told."""
 

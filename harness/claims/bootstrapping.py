@@ -18,7 +18,7 @@ from harness.analysis.pairs import (
     where_beside,
 )
 from harness.claim import Claim, Finding
-from harness.claims._gain import beyond
+from harness.claims._gain import MARGIN, beyond
 from harness.statistics import difference, ratio
 from harness.store import Record
 
@@ -40,7 +40,7 @@ class Bootstrapping(Claim):
             Finding(
                 says="dni solves longer dependencies than sg at equal T",
                 where=f"{where_beside(group)}, T={T}",
-                paired=ratio(units(group, spans, "geometric")),
+                paired=ratio(units(group, spans, "geometric"), margin=MARGIN),
                 null=1, unit="× T_task, dni / sg", if_true="above",
                 details=(beyond(group, 2 * T),),
             )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from harness.analysis.headroom import headroom, line
 from harness.analysis.pairs import Pair, by_T, levelled, of, pairs, span, spans, units, where_beside
 from harness.claim import Claim, Finding
-from harness.claims._gain import beside_in_score, beyond, early, reached, symbols
+from harness.claims._gain import MARGIN, beside_in_score, beyond, early, reached, symbols
 from harness.statistics import ratio
 from harness.store import Record
 
@@ -49,8 +49,8 @@ def _longer(
     return Finding(
         says=f"{ours} solves longer dependencies than {theirs} at equal T",
         where=f"{where_beside(group)}, T={T}",
-        paired=ratio(units(group, spans, "geometric")), null=1,
-        unit=f"× T_task, {ours} / {theirs}", if_true="above",
+        paired=ratio(units(group, spans, "geometric"), margin=None if truncated else MARGIN),
+        null=1, unit=f"× T_task, {ours} / {theirs}", if_true="above",
         headroom=room.found.effect if truncated and room else None,
         details=(
             line(room, ours) if truncated else beyond(group, 2 * T),
