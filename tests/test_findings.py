@@ -32,13 +32,14 @@ from harness.analysis.pairs import (
 from harness.analysis.scoring import cost_to, first
 from harness.analysis.sharing import examples_per_second, is_way
 from harness.analysis.table import memory
+from harness.analysis.verdict import adjusted
 from harness.claim import Finding
 from harness.claims._rivals import called
 from harness.names.call import Call, canonical
 from harness.registry import Registry
 from harness.simulation import predictions
 from harness.simulation.costs import Link
-from harness.statistics import difference, holm, interval, ratio
+from harness.statistics import difference, interval, ratio
 from harness.store import Record
 from harness.suites import controls, depth
 from harness.suites.backward_cost import MULTIPLES
@@ -1262,8 +1263,8 @@ def test_what_is_called_undecided_is_and_nothing_else() -> None:
 
 def rulings_of(claim: str) -> list[tuple[Finding, str]]:
     """Every finding of a claim with its verdict."""
-    adjusted = holm([f.paired.p for f in findings(claim)])
-    return [(f, f.verdict(p)) for f, p in zip(findings(claim), adjusted, strict=True)]
+    ps = adjusted(findings(claim), lambda f: (f.paired.p, f.paired.within))
+    return [(f, f.verdict(p, within)) for f, p, within in ps]
 
 
 def ruling(claim: str, says: str, T: int) -> str:
