@@ -22,13 +22,13 @@ class LongControls(Claim):
     suite = "long_controls"
 
     def findings(self, records: Sequence[Record]) -> list[Finding]:
-        usual, reset, faster, warmed, longer, wider = (
+        usual, reset, faster, warmed, longer = (
             made_for(part, records)
             for part in (both(3, *parts.METHODS), parts.reset(), parts.faster(), parts.warmed(),
-                         parts.longer(), parts.wider())
+                         parts.longer())
         )  # fmt: skip
         found = [
-            *(_beside(group, "dni", group, "tbptt") for group in (reset, longer, wider)),
+            *(_beside(group, "dni", group, "tbptt") for group in (reset, longer)),
             _beside(usual, "tbptt", faster, "tbptt", f" at rate {parts.LARGER:g}"),
         ]
         for W in parts.WARM_UPS:
@@ -48,10 +48,9 @@ def _beside(
     beside = pairs(listed, lambda r: r.spec in mine, lambda r: r.spec in beyond, lambda r: None)
     if not beside:
         return None
-    models = {a.spec.model for a, _ in beside}
     return Finding(
         says=f"{ours} solves longer dependencies than {theirs}{how}",
-        where=", ".join([where_beside(beside), "T=3", *sorted(models)]),
+        where=f"{where_beside(beside)}, T=3",
         paired=ratio(units(beside, spans, "geometric")), null=1,
         unit=f"× T_task, {ours} / {theirs}{how}", if_true="above",
         details=(early(beside), *symbols(beside, theirs)),

@@ -20,6 +20,7 @@ WARM_UPS = (TIMESTEPS // 10, 4 * TIMESTEPS // 10)
 """Timesteps, as shares of the budget those of the suite `claims`."""
 UPDATES = 500_000
 THREE = range(100, 103)
+PUBLISHED_RATE = 7e-5
 
 
 def reset() -> list[RunSpec]:
@@ -51,9 +52,12 @@ def longer() -> list[RunSpec]:
 
 
 def wider() -> list[RunSpec]:
-    """The paper's width, on copy: a table of three seeds."""
-    specs = part(COPY, 3, *METHODS, seeds=THREE)
-    return [replace(spec, model="lstm(hidden=256)") for spec in specs]
+    """Truncation at the paper's width, on copy, at its own rate and at the paper's: a table."""
+    return [
+        replace(spec, model="lstm(hidden=256)", lr=lr or spec.lr)
+        for lr in (0, PUBLISHED_RATE)
+        for spec in part(COPY, 3, "tbptt", seeds=THREE)
+    ]
 
 
 class LongControls(Suite):
