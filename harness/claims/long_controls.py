@@ -24,7 +24,7 @@ class LongControls(Claim):
     def findings(self, records: Sequence[Record]) -> list[Finding]:
         usual, reset, faster, warmed, longer = (
             made_for(part, records)
-            for part in (both(3, *parts.METHODS), parts.reset(), parts.faster(), parts.warmed(),
+            for part in (both(3, *parts.METHODS, seeds=parts.FEWER), parts.reset(), parts.faster(), parts.warmed(),
                          parts.longer())
         )  # fmt: skip
         found = [

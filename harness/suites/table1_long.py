@@ -16,6 +16,7 @@ from harness.suite import Suite
 from harness.suites.table1_desk import text
 
 SEEDS, FEWER = range(100, 110), range(100, 106)
+THREE = ("tbptt", "dni", "sg")
 TIMESTEPS, TEXT_TIMESTEPS = 300_000, 200_000
 COPY, REPEAT = "plain_copy(bits=4)", "repeat_copy(bits=4)"
 Settings = dict[str, tuple[str, float, float]]
@@ -36,7 +37,7 @@ TEXT_LONGER: Settings = {"tbptt": ("", 1e-2, 0.1)}
 
 
 def part(
-    task: str, T: int, *methods: str, seeds: Iterable[int] = FEWER, settings: Settings | None = None
+    task: str, T: int, *methods: str, seeds: Iterable[int] = SEEDS, settings: Settings | None = None
 ) -> list[RunSpec]:
     """One task by some methods at one window."""
     settings = settings or SHORT.get(T, COPYING)
@@ -51,9 +52,9 @@ def part(
     ]  # fmt: skip
 
 
-def both(T: int, *methods: str) -> list[RunSpec]:
+def both(T: int, *methods: str, seeds: Iterable[int] = SEEDS) -> list[RunSpec]:
     """Both copy tasks, by some methods at one window."""
-    return [spec for task in (COPY, REPEAT) for spec in part(task, T, *methods)]
+    return [spec for task in (COPY, REPEAT) for spec in part(task, T, *methods, seeds=seeds)]
 
 
 def language(short: Iterable[int], long: Iterable[int] = ()) -> list[RunSpec]:
@@ -71,20 +72,19 @@ def language(short: Iterable[int], long: Iterable[int] = ()) -> list[RunSpec]:
 
 
 def parts() -> list[list[RunSpec]]:
-    """The headline first: copy at T = 3, ten seeds."""
+    """The headline first: T = 3."""
     return [
-        part(COPY, 3, "tbptt", "dni", "sg", seeds=SEEDS),
-        part(REPEAT, 3, "tbptt", "dni", "sg"),
-        [*part(COPY, 16, "tbptt", seeds=SEEDS), *part(REPEAT, 16, "tbptt")],
-        both(2, "tbptt", "dni", "sg"),
+        both(3, *THREE),
+        both(16, "tbptt"),
+        both(2, *THREE),
         language((2, 5), (20, 40)),
-        both(5, "tbptt", "dni", "sg"),
-        both(4, "tbptt", "dni", "sg"),
-        both(8, "tbptt", "dni"),
-        both(3, "dni_aux", "recomputed"),
+        both(5, *THREE),
+        both(4, *THREE),
+        both(8, *THREE),
+        both(3, "dni_aux", "recomputed", seeds=FEWER),
         language((8,)),
-        both(3, "behind"),
-    ]  # fmt: skip
+        both(3, "behind", seeds=FEWER),
+    ]
 
 
 class Table1Long(Suite):
