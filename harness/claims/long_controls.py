@@ -11,7 +11,6 @@ from harness.names.call import Call
 from harness.statistics import ratio
 from harness.store import Record
 from harness.suites import long_controls as parts
-from harness.suites.table1_long import both
 
 
 class LongControls(Claim):
@@ -24,8 +23,9 @@ class LongControls(Claim):
     def findings(self, records: Sequence[Record]) -> list[Finding]:
         usual, reset, faster, warmed, longer = (
             made_for(part, records)
-            for part in (both(3, *parts.METHODS, seeds=parts.FEWER), parts.reset(), parts.faster(), parts.warmed(),
-                         parts.longer())
+            for part in (
+                parts.unchanged(), parts.reset(), parts.faster(), parts.warmed(), parts.longer(),
+            )
         )  # fmt: skip
         found = [
             *(_beside(group, "dni", group, "tbptt") for group in (reset, longer)),
