@@ -23,17 +23,21 @@ THREE = range(100, 103)
 PUBLISHED_RATE = 7e-5
 
 
+def unchanged(*methods: str) -> list[RunSpec]:
+    """The runs of `table1_long`."""
+    return both(3, *(methods or METHODS), seeds=FEWER)
+
+
 def reset() -> list[RunSpec]:
     """Every episode begins at state zero."""
     return [
-        replace(spec, task=spec.task.replace(")", ", protocol='reset')"))
-        for spec in both(3, *METHODS, seeds=FEWER)
+        replace(spec, task=spec.task.replace(")", ", protocol='reset')")) for spec in unchanged()
     ]
 
 
 def faster() -> list[RunSpec]:
     """Truncation at a larger learning rate."""
-    return [replace(spec, lr=LARGER, clip=1.0) for spec in both(3, "tbptt", seeds=FEWER)]
+    return [replace(spec, lr=LARGER, clip=1.0) for spec in unchanged("tbptt")]
 
 
 def warmed() -> list[RunSpec]:
@@ -41,7 +45,7 @@ def warmed() -> list[RunSpec]:
     return [
         replace(spec, trainer=spec.trainer.replace(")", f", warmup={W})"))
         for W in WARM_UPS
-        for spec in both(3, "dni", seeds=FEWER)
+        for spec in unchanged("dni")
     ]
 
 
@@ -66,11 +70,4 @@ class LongControls(Suite):
     claims = ("long_controls",)
 
     def runs(self, registry: Registry) -> list[RunSpec]:
-        return [
-            *both(3, *METHODS, seeds=FEWER),
-            *reset(),
-            *faster(),
-            *warmed(),
-            *longer(),
-            *wider(),
-        ]
+        return [*unchanged(), *reset(), *faster(), *warmed(), *longer(), *wider()]
