@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from harness.spec import RunSpec
 
@@ -19,10 +19,13 @@ class Suite(ABC):
 
     figures: names of the figures drawn from them
     claims:  names of the claims judged by them when the suite has run
+    engine:  what makes the updates where the user names none: "eager" or "compiled" where seconds
+             are compared, since those of different engines are not; "auto": whichever is sooner
     """
 
     figures: tuple[str, ...] = ()
     claims: tuple[str, ...] = ()
+    engine: Literal["eager", "compiled", "auto"] = "auto"
 
     @abstractmethod
     def runs(self, registry: Registry) -> list[RunSpec]:

@@ -18,8 +18,9 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from harness.analysis import scoring
 from harness.analysis.look import method, ordered, styles
-from harness.analysis.pairs import arms, by, setting
+from harness.analysis.pairs import arms, by
 from harness.analysis.scoring import score
+from harness.analysis.setting import setting
 from harness.analysis.table import distinct
 from harness.names.call import Call
 from harness.store import Record, Row
@@ -32,13 +33,20 @@ Named = Mapping[str, Sequence[Record]]
 """The runs of a panel by their names in its legend."""
 
 
-def completed(records: Sequence[Record], wanted: Callable[[Record], bool]) -> list[list[Record]]:
-    """The completed runs among `records` that are wanted, one list per setting. LookupError where
-    there is none."""
+def completed(
+    records: Sequence[Record],
+    wanted: Callable[[Record], bool],
+    within: Callable[[Record], object] = setting,
+) -> list[list[Record]]:
+    """The completed runs among `records` that are wanted, one list per setting.
+
+    within: `timed` where seconds are drawn
+    LookupError where there is none.
+    """
     chosen = [r for r in distinct(records) if r.status == "complete" and wanted(r)]
     if not chosen:
         raise LookupError("no completed run to draw")
-    return list(by(setting, chosen).values())
+    return list(by(within, chosen).values())
 
 
 def trained(record: Record) -> bool:

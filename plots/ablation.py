@@ -11,8 +11,9 @@ from matplotlib.ticker import MaxNLocator
 
 from harness.analysis.comparison import left_out
 from harness.analysis.look import ordered, styles
-from harness.analysis.pairs import by, levelled, name, setting
+from harness.analysis.pairs import by, levelled, name
 from harness.analysis.scoring import attained, score
+from harness.analysis.setting import setting
 from harness.figure import Figure
 from harness.registry import Registry
 from harness.spec import RunSpec

@@ -10,6 +10,7 @@ from matplotlib.ticker import FixedLocator, LogLocator, NullLocator
 from harness.analysis.layers import is_call
 from harness.analysis.pairs import pairs
 from harness.analysis.scoring import cost_to
+from harness.analysis.setting import timed
 from harness.claims.dear_backward import GOAL, multiple, nth
 from harness.figure import Figure
 from harness.registry import Registry
@@ -37,7 +38,7 @@ class BackwardCost(Figure):
         for axes, column, words in ((left, "flops", "FLOPs"), (right, "seconds", "seconds")):
             for every, (colour, marker, dashes) in zip(backward_cost.EVERY, LINES, strict=True):
                 call = backward_cost.call(1, every)
-                beside = pairs(dear, is_call(call), is_call("bptt"), lambda r: None)
+                beside = pairs(dear, is_call(call), is_call("bptt"), lambda r: None, within=timed)
                 at = sorted({multiple(a) for a, _ in beside})
                 found = [
                     ratio([(cost_to(a, GOAL, column), cost_to(b, GOAL, column))

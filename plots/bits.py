@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from matplotlib.figure import Figure as Drawing
 
 from harness.analysis.scoring import points, score
+from harness.analysis.setting import timed
 from harness.figure import Figure
 from harness.registry import Registry
 from harness.spec import RunSpec
@@ -25,6 +26,7 @@ class Bits(Figure):
         groups = _shared.completed(
             records,
             lambda r: _shared.trained(r) and score(r).rows == "validation" and bool(points(r)),
+            within=timed,
         )
         drawing, grid = _shared.panels(len(groups), 2)
         labels: set[str] = set()

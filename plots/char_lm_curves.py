@@ -41,7 +41,7 @@ class CharLmCurves(Figure):
         ]
         if len({r.spec.T for r in shown}) < 2:
             raise LookupError("no completed runs on a text at several T to draw")
-        texts = [_by_window.columns(group) for group in by(task, shown).values()]
+        texts = [_by_window.columns(group) for group in by(_timed, shown).values()]
         rows = [(columns, *axis) for columns in texts for axis in AXES]
         drawing, grid = _shared.panels(
             len(texts) * len(AXES), max(map(len, texts)), scale=0.5, sharex="row", sharey="row"
@@ -69,6 +69,11 @@ class CharLmCurves(Figure):
             "where its fastest seed ended.",
         )
         return drawing
+
+
+def _timed(record: Record) -> tuple[str, str]:
+    """The text, and the engine: seconds are drawn."""
+    return task(record), record.engine
 
 
 def _draw(axes: Axes, records: Sequence[Record], x: str, scale: float) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure as Drawing
 
 from harness.analysis.look import ordered, styles
+from harness.analysis.setting import timed
 from harness.analysis.table import summary
 from harness.figure import Figure
 from harness.registry import Registry
@@ -32,7 +33,7 @@ class Costs(Figure):
         return [*quick.copying(registry), *quick.language(registry)]
 
     def draw(self, records: Sequence[Record]) -> Drawing:
-        groups = _shared.completed(records, _shared.trained)
+        groups = _shared.completed(records, _shared.trained, within=timed)
         most = max(len(_shared.named(group)) for group in groups)
         drawing, grid = _shared.panels(len(groups), len(MEASURES), scale=0.7, sharey="row")
         drawing.set_figheight(_shared.HEADROOM + len(groups) * (1.1 + 0.28 * most))

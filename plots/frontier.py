@@ -14,6 +14,7 @@ from harness.analysis.comparison import left_out
 from harness.analysis.look import ordered, styles
 from harness.analysis.pairs import arms, levelled
 from harness.analysis.scoring import result, score
+from harness.analysis.setting import timed
 from harness.analysis.table import memory, summary
 from harness.figure import Figure
 from harness.registry import Registry
@@ -40,7 +41,9 @@ class Frontier(Figure):
         return rivals.learning()
 
     def draw(self, records: Sequence[Record]) -> Drawing:
-        groups = _shared.completed(records, lambda r: _shared.trained(r) and levelled(r))
+        groups = _shared.completed(
+            records, lambda r: _shared.trained(r) and levelled(r), within=timed
+        )
         drawing, grid = _shared.panels(len(groups), len(MEASURES), sharey="row")
         labels = ordered({label for group in groups for label in arms(group)})
         for row, group in zip(grid, groups, strict=True):

@@ -10,6 +10,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from harness.analysis.comparison import left_out
 from harness.analysis.pairs import levelled
 from harness.analysis.scoring import points
+from harness.analysis.setting import timed
 from harness.figure import Figure
 from harness.registry import Registry
 from harness.score import T_TASK
@@ -27,7 +28,7 @@ class LevelSeconds(Figure):
 
     def draw(self, records: Sequence[Record]) -> Drawing:
         wanted = [r for r in records if _shared.trained(r) and levelled(r)]
-        groups = _shared.completed(wanted, lambda r: True)
+        groups = _shared.completed(wanted, lambda r: True, within=timed)
         drawing, grid = _shared.panels((len(groups) + 1) // 2, 2, sharex=True, sharey=True)
         labels: set[str] = set()
         for axes in grid.flat[len(groups) :]:

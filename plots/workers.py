@@ -12,6 +12,7 @@ from matplotlib.ticker import FixedLocator, LogLocator, NullLocator
 
 from harness.analysis.pairs import pairs
 from harness.analysis.scoring import cost_to
+from harness.analysis.setting import timed
 from harness.analysis.sharing import examples_per_second, is_way
 from harness.figure import Figure
 from harness.registry import Registry
@@ -94,7 +95,9 @@ class Workers(Figure):
 def _speed(axes: Axes, shared: Sequence[Record]) -> None:
     alone = predictions.as_measured("ddp", 1)
     for line, y in _rows(axes):
-        beside = pairs(shared, is_way(line.way), is_way(ALONE), lambda r: None, shared=True)
+        beside = pairs(
+            shared, is_way(line.way), is_way(ALONE), lambda r: None, within=timed, shared=True
+        )
         if beside:
             speeds = [(examples_per_second(a), examples_per_second(b)) for a, b in beside]
             _point(axes, ratio(speeds).effect, y, line)

@@ -10,13 +10,11 @@ from typing import Any
 import pytest
 
 from harness.__main__ import main
-from harness.analysis.comparison import sections
 from harness.analysis.paired import Measure, contrasts, said, trainers
 from harness.analysis.pairs import arms
 from harness.analysis.performance import at_best, at_equal_T
 from harness.spec import RunSpec
 from harness.store import Record, Store
-from plots._shared import completed
 
 TASK = "plain_copy(bits=4)"
 
@@ -191,18 +189,6 @@ def test_rates_that_most_runs_do_not_have_are_named() -> None:
     assert set(arms([*records, run("bptt", 0, [4], lr=0.5)])) == {
         "dni(T=3)", "bptt, clip 0.1", "bptt, lr 0.5",
     }  # fmt: skip
-
-
-def test_runs_of_another_engine_are_another_setting() -> None:
-    """Their seconds are not pooled: in tables, pairs and figures alike."""
-    records = [run(trainer, seed, [4]) for trainer in ("bptt", "dni(T=3)") for seed in (0, 1)]
-    for record in records:
-        record.end["engine"] = "compiled" if record.spec.seed else "eager"
-    found = contrasts(records, *trainers(records, "bptt", "dni(T=3)"))
-    assert [each.notes[0].partition(" ")[0] for each in found] == ["1", "1"]
-    assert {each.where.rpartition(", ")[2] for each in found} == {"cpu", "compiled"}
-    assert len(completed(records, lambda record: True)) == 2
-    assert len(sections(records)) == 2
 
 
 def call(*arguments: str) -> int:

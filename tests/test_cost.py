@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 import torch
 from torch import nn
 
+from harness.episode import Episode
 from harness.measure import cost
 from harness.measure.cost import HeldForBackward, Meter, gauge, peak_memory_bytes
 from harness.names.call import Call
 from harness.registry import Registry
+from harness.runs.estimate import estimate
+from harness.runs.run import Run
+from harness.spec import RunSpec
 from tests.conftest import Clock, random_episode, squared_error
 
 B, D_IN, D_OUT = 4, 9, 8
@@ -226,3 +232,29 @@ def test_the_meter_counts_what_is_inside_alone(monkeypatch: pytest.MonkeyPatch) 
             clock.seconds += 2.0
         clock.seconds += 5.0
     assert meter.seconds == 6.0
+
+
+@pytest.mark.parametrize("trainer", ["bptt", "tbptt(T=5)", "dni(T=5)"])
+def test_a_run_of_one_episode_is_estimated_from_its_beginning(
+    trainer: str, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its FLOPs are those of the whole episode, though no more than a part of it is learnt."""
+    learnt: list[int] = []
+    honest = Run.learn
+
+    def learn(run: Run, episode: Episode) -> float:
+        learnt.append(episode.length)
+        return honest(run, episode)
+
+    monkeypatch.setattr(Run, "learn", learn)
+    spec = RunSpec(
+        task="plain_copy(bits=2, protocol='reset', start=200)", trainer=trainer,
+        model="lstm(hidden=8)", batch=2, timesteps=1,
+    )  # fmt: skip
+    both = [spec, replace(spec, timesteps=10**6)]
+    (_, seconds, flops), (_, longer, more) = estimate(both, registry)
+    with closing(Run(spec, registry)) as run:
+        whole = next(run.episodes())
+        assert flops == pytest.approx(run.costs.of(whole).flops, rel=0.02)
+    assert set(learnt) == {96 if trainer == "bptt" else 100}  # to whole windows
+    assert (longer / seconds, more / flops) == pytest.approx((10**6 / whole.length,) * 2)

@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
 from multiprocessing.connection import Connection
@@ -26,7 +27,7 @@ from harness.models.mlp import Mlp
 from harness.optimiser import Optimiser
 from harness.registry import Registry
 from harness.runs import record as recording
-from harness.runs.crew import Crew
+from harness.runs.crew import Crew, begun
 from harness.runs.record import record
 from harness.spec import Conditions, RunSpec
 from harness.store import Record, Store
@@ -431,7 +432,7 @@ def test_what_cannot_be_shared_is_refused_in_one_line(
     [
         ("plain_copy(bits=2)", "they need episodes of one timestep", ["--model", "lstm(hidden=4)"]),
         ("dots", "probe must be 0 on workers", ["--model", "mlp", "--probe", "3"]),
-        ("dots", "engine 'eager' alone", ["--model", "mlp", "--engine", "auto"]),
+        ("dots", "engine 'eager' alone", ["--model", "mlp", "--engine", "compiled"]),
         ("dots", "the model has one stage, and cannot be cut",
          ["--model", "feed_forward(depth=0)", "--workers", "gpipe(cuts=(0,))"]),
     ],
@@ -440,6 +441,16 @@ def test_runs_that_workers_cannot_have(
     task: str, said: str, more: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     hold_refused(capsys, tmp_path, task, "bptt", said, "--workers", "ddp", *more)
+
+
+def test_workers_run_eagerly_where_the_engine_is_free() -> None:
+    """As in a suite that names none."""
+    spec = RunSpec(
+        task="images(data='digits')", model="mlp(layers=2, hidden=4)", trainer="bptt", batch=2,
+        workers="ddp(processes=2)",
+    )  # fmt: skip
+    with closing(begun(spec, Registry(), Conditions(engine="auto"))) as run:
+        assert isinstance(run, Crew)
 
 
 def hold_refused(

@@ -10,8 +10,9 @@ from statistics import median
 from typing import NamedTuple
 
 from harness.analysis.look import ordered
-from harness.analysis.pairs import arms, by, common_rates, described, setting
+from harness.analysis.pairs import arms, by, common_rates
 from harness.analysis.scoring import first, heading, result, score, target
+from harness.analysis.setting import APART, described, engines, setting
 from harness.analysis.table import distinct, summary
 from harness.analysis.text import aligned
 from harness.score import Score
@@ -22,6 +23,9 @@ HEADER = (
     "trainer", "seeds", "score", "updates", "seconds", "GFLOP",
     "s to target", "GFLOP to target", "activations kB", "peak kB",
 )  # fmt: skip
+SECONDS = ("seconds", "s to target")
+"""Columns that are blank where runs of several engines are in one table."""
+
 TRACE = "trace kB"
 """A further column where a method keeps a trace."""
 
@@ -50,6 +54,7 @@ class Section:
 
     header:  names of the columns
     said:    the setting; then, if any run completed, the score and the target, and what is left out
+    apart:   whether seconds are left out, since several engines made the runs
     records: every run of the setting, whatever its status
     score, target: None where nothing completed
     lines:   by trainer
@@ -57,6 +62,7 @@ class Section:
 
     header: tuple[str, ...]
     said: tuple[str, ...]
+    apart: bool
     records: list[Record]
     score: Score | None
     target: float | None
@@ -68,7 +74,8 @@ def comparison(records: Sequence[Record]) -> str:
 
     The target is what the weakest trainer reaches: the level that its median seed solves, or its
     median best validation score. Runs that did not complete are counted and left out of the
-    numbers; runs of one episode, which only measure memory, are left to the figures.
+    numbers; runs of one episode, which only measure memory, are left to the figures. Seconds are
+    left out where several engines made the runs.
     """
     return "\n\n".join(_printed(section) for section in sections(records))
 
@@ -82,22 +89,27 @@ def sections(records: Sequence[Record]) -> list[Section]:
 def _section(records: list[Record]) -> Section:
     groups = arms(records)
     labels = ordered(groups)
-    where = described(records[0], common_rates(records))
+    where, apart = described(records, common_rates(records)), len(engines(records)) > 1
     header = HEADER + (TRACE,) * any(record.end.get("trace_bytes") for record in records)
     done = [[r for r in groups[label] if r.status == "complete"] for label in labels]
     some = [group for group in done if group]
     if not some:
         empty = [NOTHING] * (len(header) - 2)
         lines = [Line(t, groups[t], [_seeds(0, len(groups[t])), *empty]) for t in labels]
-        return Section(header, (where,), records, None, None, lines)
+        return Section(header, (where,), apart, records, None, None, lines)
     goal, one = target(some), some[0][0]
     about = f"score: {heading(one)}; target: {score(one).goal(goal)}"
     spread = brackets(*map(len, some))
     said = [where, f"{about}; in brackets: {spread}" if spread else about]
     if gone := left_out(records):
         said.append(gone)
-    lines = [Line(label, groups[label], _cells(groups[label], goal, header)) for label in labels]
-    return Section(header, tuple(said), records, score(one), goal, lines)
+    if apart:
+        said.append(APART)
+    shown = [column for column in header if not (apart and column in SECONDS)]
+    lines = [
+        Line(label, groups[label], _cells(groups[label], goal, header, shown)) for label in labels
+    ]
+    return Section(header, tuple(said), apart, records, score(one), goal, lines)
 
 
 def left_out(records: Sequence[Record]) -> str:
@@ -116,7 +128,10 @@ def _seeds(done: int, made: int) -> Cell:
     return Cell(str(done) if done == made else f"{done} of {made}", done)
 
 
-def _cells(records: Sequence[Record], target: float, header: tuple[str, ...]) -> list[Cell]:
+def _cells(
+    records: Sequence[Record], target: float, header: Sequence[str], shown: Sequence[str]
+) -> list[Cell]:
+    """A cell for each column but the first, blank where it is not shown."""
     done = [record for record in records if record.status == "complete"]
     seeds = _seeds(len(done), len(records))
     if not done:
@@ -138,7 +153,8 @@ def _cells(records: Sequence[Record], target: float, header: tuple[str, ...]) ->
         _short(median([row["peak_memory_bytes"] for row in rows]) / 1e3),
         _short(median([row["trace_bytes"] for row in rows]) / 1e3),
     ]
-    return cells[: len(header) - 1]
+    named = zip(header[1:], cells, strict=False)  # a trace may have no column
+    return [cell if column in shown else NOTHING for column, cell in named]
 
 
 def _short(value: float) -> Cell:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from harness.analysis.pairs import Pair, name, setting
+from harness.analysis.pairs import Pair, name
+from harness.analysis.setting import setting
 from harness.statistics import Interval, Paired, difference, share
 from harness.store import Record
 
@@ -40,7 +41,12 @@ def line(room: Headroom | None, method: str, unit: str = SPAN, digits: int = 1) 
 
 
 def headroom(
-    beside: Sequence[Pair], records: Iterable[Record], values: Values, *, higher: bool = True
+    beside: Sequence[Pair],
+    records: Iterable[Record],
+    values: Values,
+    *,
+    higher: bool = True,
+    within: Callable[[Record], object] = setting,
 ) -> Headroom | None:
     """The headroom of pairs of a method and truncation; None where no longer window was run.
 
@@ -49,16 +55,17 @@ def headroom(
 
     records: among which longer windows are looked for, one per call, setting and seed
     higher:  whether more of the score is better
+    within:  `timed` where seconds are compared
     """
     sign = 1 if higher else -1
     longer: dict[str, dict[object, Record]] = {}
     for record in records:
         if name(record) in ("tbptt", "bptt") and not record.spec.workers:
             own = longer.setdefault(record.spec.trainer, {})
-            own[setting(record), record.spec.seed] = record
+            own[within(record), record.spec.seed] = record
     found = []
     for trainer, own in longer.items():
-        there = [(a, b, own.get((setting(b), b.spec.seed))) for a, b in beside]
+        there = [(a, b, own.get((within(b), b.spec.seed))) for a, b in beside]
         scored = [values(a, b, c) for a, b, c in there if c and _longer(c, b)]
         if scored and len(scored) == len(beside):
             room = difference([(sign * c, sign * b) for _, b, c in scored])

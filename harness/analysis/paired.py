@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from harness.analysis.pairs import Pair, by, described, pairs, setting
+from harness.analysis.pairs import Pair, by, pairs
 from harness.analysis.scoring import first, heading, result, score, target
+from harness.analysis.setting import APART, described, engines, setting
 from harness.analysis.table import summary
 from harness.analysis.text import aligned
 from harness.analysis.verdict import said_p
@@ -23,7 +24,7 @@ COSTS = (
     ("activation_bytes", 1e3, "activations kB"),
     ("peak_memory_bytes", 1e3, "peak kB"),
 )
-"""Columns of the tidy table, their divisors and names."""
+"""Columns of the tidy table, their divisors and names; seconds first, to be left out."""
 
 TO_TARGET = COSTS[:2]
 """Also measured up to the point where a run reached the target; a peak is of the whole run."""
@@ -84,7 +85,8 @@ def contrasts(
     """Compare A with B, seed by seed, in every setting in which both completed runs.
 
     The target is what the weaker of the two reaches in its median seed, as in a suite's table.
-    Runs that did not complete, and runs without a partner, are counted and left out.
+    Runs that did not complete, and runs without a partner, are counted and left out; so are
+    seconds where several engines made the runs.
     ValueError where no two runs can be compared.
     """
     asked = [record for record in records if ours(record) or theirs(record)]
@@ -102,15 +104,17 @@ def contrasts(
 
 def _contrast(group: Sequence[Record], beside: Sequence[Pair]) -> Contrast:
     sides = list(zip(*beside, strict=True))
+    used = [record for pair in beside for record in pair]
+    apart = len(engines(used)) > 1
     rows = [[summary(record) for record in side] for side in sides]
     goal, one = target(sides), sides[0][0]
     there = [[first(record, goal) for record in side] for side in sides]
     a, b = ([result(record) for record in side] for side in sides)
     measures = [_measure(heading(one), a, b, score(one).digits)]
-    for column, divisor, said in COSTS:
+    for column, divisor, said in COSTS[apart:]:
         a, b = ([row[column] / divisor for row in side] for side in rows)
         measures.append(_measure(said, a, b))
-    for column, divisor, said in TO_TARGET:
+    for column, divisor, said in TO_TARGET[apart:]:
         a, b = (
             [{**row, **point}[column] / divisor if point else None
              for row, point in zip(side, points, strict=True)]
@@ -123,12 +127,12 @@ def _contrast(group: Sequence[Record], beside: Sequence[Pair]) -> Contrast:
     if spread := brackets(len(beside)):
         notes.append(f"in brackets: {spread}")
     lacking = Counter(r.status for r in group if r.status != "complete")
-    used = {id(record) for pair in beside for record in pair}
-    lacking["without a partner"] = sum(id(r) not in used and r.status == "complete" for r in group)
+    done = {id(record) for record in group if record.status == "complete"}
+    lacking["without a partner"] = len(done - {id(record) for record in used})
     left = ", ".join(f"{n} {what}" for what, n in sorted(lacking.items()) if n)
     return Contrast(
-        described(group[0]),
-        (*notes, *([f"left out: {left}"] if left else [])),
+        described(used),
+        (*notes, *([f"left out: {left}"] if left else []), *([APART] if apart else [])),
         tuple(measure for measure in measures if measure is not None),
     )  # fmt: skip
 

@@ -10,12 +10,12 @@ from statistics import fmean, geometric_mean
 from typing import Literal, TypeVar
 
 from harness.analysis.scoring import result, score
+from harness.analysis.setting import Rates, setting
 from harness.names.call import Call
 from harness.score import T_TASK, Score
 from harness.store import Record
 
 Pair = tuple[Record, Record]
-Rates = tuple[float, float]
 K = TypeVar("K")
 
 NONE_SOLVED = 3
@@ -38,17 +38,6 @@ def task(record: Record) -> str:
     return (f"{said} ({kind})" if kind else said) + record.spec.suffix
 
 
-def setting(record: Record) -> tuple[str, str, int, int, str, str, str, str]:
-    """What runs that are compared must share, in tables, figures and claims.
-
-    The trainer and its rates are not part of it: each method is run at its own.
-    """
-    s = record.spec
-    return (
-        s.task, s.model, s.batch, s.timesteps, s.device, record.engine, s.optimiser, s.schedule,
-    )  # fmt: skip
-
-
 def rates(record: Record) -> Rates:
     """Learning rate and clipping norm of the model's optimiser."""
     return record.spec.lr, record.spec.clip
@@ -58,19 +47,6 @@ def common_rates(records: Iterable[Record]) -> Rates:
     """The rates of most of the runs."""
     counts = Counter(map(rates, records))
     return max(sorted(counts), key=counts.__getitem__)
-
-
-def described(record: Record, at: Rates | None = None) -> str:
-    """The setting of a run in words; at: the rates to name among them."""
-    s = record.spec
-    rule = "Adam" if s.optimiser == "adam" else s.optimiser
-    schedule = "" if s.schedule == "constant" else f", {s.schedule},"
-    optimiser = f", {rule} {at[0]:g}{schedule} clipped at {at[1]:g}" if at else s.suffix
-    engine = f", {record.engine}" if record.engine != "eager" else ""
-    return (
-        f"{s.task}: {s.model}, batch {s.batch}{optimiser}, {s.timesteps:,} timesteps, "
-        f"{s.device}{engine}"
-    )
 
 
 def arms(records: Sequence[Record]) -> dict[str, list[Record]]:
@@ -151,10 +127,12 @@ def pairs(
     theirs: Callable[[Record], bool],
     same: Callable[[Record], object],
     *,
+    within: Callable[[Record], object] = setting,
     shared: bool = False,
 ) -> list[Pair]:
     """Pair each of our records with the one of theirs that has the same setting, seed and `same`.
 
+    within: `timed` where seconds are compared
     shared: pair the runs that worker processes share, which are left out otherwise: most claims are
             about methods in one process
 
@@ -163,7 +141,7 @@ def pairs(
     listed = [record for record in records if bool(record.spec.workers) == shared]
     other: dict[object, Record] = {}
     for record in filter(theirs, listed):
-        key = (setting(record), record.spec.seed, same(record))
+        key = (within(record), record.spec.seed, same(record))
         if key in other:
             raise ValueError(
                 f"two runs of {record.spec.label} in one folder differ in other options: "
@@ -173,7 +151,7 @@ def pairs(
     return [
         (record, other[key])
         for record in filter(ours, listed)
-        if (key := (setting(record), record.spec.seed, same(record))) in other
+        if (key := (within(record), record.spec.seed, same(record))) in other
     ]
 
 

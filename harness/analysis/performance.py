@@ -1,7 +1,8 @@
 """Every method compared with the best: the numbers of performance profiles.
 
 They are those of Dolan & Moré (2002), as AlgoPerf draws them: the share of problems whose target
-is reached within τ times what the best method took there. A problem is a setting and a seed.
+is reached within τ times what the best method took there. A problem is a setting and a seed; in
+seconds also an engine.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from statistics import median
 
 from harness.analysis.look import ordered
-from harness.analysis.pairs import arms, by, name, setting
+from harness.analysis.pairs import arms, by, name
 from harness.analysis.scoring import attained, first, score, target
+from harness.analysis.setting import setting, timed
 from harness.analysis.table import distinct, summary
 from harness.store import Record
 
@@ -51,7 +53,8 @@ def _profiles(
 ) -> dict[str, list[float]]:
     listed = [r for r in distinct(records) if r.spec.timesteps > 1 and wanted(r)]
     problems: list[dict[str, float]] = []
-    for group in by(setting, listed).values():
+    shared: Callable[[Record], object] = timed if column == "seconds" else setting
+    for group in by(shared, listed).values():
         methods: Arms = {}
         for runs in arms(group).values():
             methods.setdefault(name(runs[0]), []).append(runs)

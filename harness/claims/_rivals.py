@@ -7,6 +7,7 @@ from statistics import median
 
 from harness.analysis.look import method, ordered
 from harness.analysis.pairs import Pair, levelled, pairs, task, units, where_beside
+from harness.analysis.setting import setting
 from harness.claim import Finding
 from harness.statistics import ratio
 from harness.store import Record
@@ -19,17 +20,18 @@ def ranked(
     at: str,
     values: Callable[[Record, Record], tuple[float, float]],
     allowed: Callable[[Record, Record], bool] = lambda ours, dni: True,
+    within: Callable[[Record], object] = setting,
 ) -> list[Finding]:
     """A finding for every method that is allowed beside dni, by the ratio of T_task, best first.
 
-    A pair is a setting and a seed; values: the T_task of a pair
+    A pair is a setting and a seed; values: the T_task of a pair; within: as for pairs()
     """
     listed = [r for r in records if levelled(r) and r.spec.timesteps > 1]  # or memory alone
     found = []
     for trainer in ordered({record.spec.trainer for record in listed} - {DNI}):
         beside = [
             pair
-            for pair in pairs(listed, called(trainer), called(DNI), lambda r: None)
+            for pair in pairs(listed, called(trainer), called(DNI), lambda r: None, within=within)
             if allowed(*pair)
         ]
         if beside:

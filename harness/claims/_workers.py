@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from harness.analysis.pairs import pairs
 from harness.analysis.scoring import cost_to
+from harness.analysis.setting import timed
 from harness.analysis.sharing import examples_per_second, is_way
 from harness.claim import Finding
 from harness.claims._depth import reached
@@ -19,7 +20,9 @@ OURS = {"decoupled blocks": DECOUPLED, "decoupled blocks on synthetic inputs": U
 def beside(records: Sequence[Record], theirs: Way, called: str) -> Iterator[Finding]:
     """Speed of decoupled blocks, and their time to GOAL, beside another way to use the workers."""
     for words, ours in OURS.items():
-        found = pairs(records, is_way(ours), is_way(theirs), lambda r: None, shared=True)
+        found = pairs(
+            records, is_way(ours), is_way(theirs), lambda r: None, within=timed, shared=True
+        )
         if not found:
             continue
         where = f"{ours.mode}, {ours.trainer}"

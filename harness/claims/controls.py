@@ -10,12 +10,12 @@ from harness.analysis.pairs import (
     by,
     name,
     pairs,
-    setting,
     spans,
     units,
     where,
     where_beside,
 )
+from harness.analysis.setting import setting
 from harness.claim import Claim, Finding
 from harness.claims._gain import made_for
 from harness.claims._rivals import called, medians

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from harness.analysis.layers import is_call
 from harness.analysis.pairs import pairs
 from harness.analysis.scoring import cost_to
+from harness.analysis.setting import timed
 from harness.claim import Claim, Finding
 from harness.claims._depth import reached
 from harness.names.call import Call
@@ -33,7 +34,9 @@ class DearBackward(Claim):
         found = []
         for column, words in (("flops", "FLOPs"), ("seconds", "seconds")):
             for every in EVERY:
-                beside = pairs(dear, is_call(call(1, every)), is_call("bptt"), lambda r: None)
+                beside = pairs(
+                    dear, is_call(call(1, every)), is_call("bptt"), lambda r: None, within=timed
+                )
                 for m in sorted({multiple(a) for a, _ in beside}):
                     own = [pair for pair in beside if multiple(pair[0]) == m]
                     values = [(cost_to(a, GOAL, column), cost_to(b, GOAL, column)) for a, b in own]

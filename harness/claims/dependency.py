@@ -16,7 +16,6 @@ from harness.analysis.pairs import (
     of,
     pairs,
     seconds,
-    setting,
     span,
     spans,
     spans_at_equal_seconds,
@@ -24,10 +23,13 @@ from harness.analysis.pairs import (
     units,
     where,
 )
+from harness.analysis.setting import setting, timed
 from harness.claim import Claim, Finding
 from harness.claims._gain import beside_in_score, early, symbols
 from harness.statistics import Paired, ratio
 from harness.store import Record
+
+SIDES = of("dni"), of("tbptt")
 
 
 class Dependency(Claim):
@@ -46,14 +48,15 @@ class Dependency(Claim):
     def findings(self, records: Sequence[Record]) -> list[Finding]:
         listed = [r for r in tuned(records) if name(r) in ("tbptt", "dni", "bptt")]
         copying = [r for r in listed if levelled(r)]
-        beside = _beside(copying)
+        beside = pairs(copying, *SIDES, lambda r: r.spec.T)
+        on_the_clock = pairs(copying, *SIDES, lambda r: r.spec.T, within=timed)
         found = [
             *(_longer("equal T", T, group, copying, spans, (early(group), *symbols(group)))
               for T, group in by_T(beside)),
             *(_longer("equal memory", T, group, copying, spans, _matched(group))
               for T, group in by_T(_richer(copying))),
             *(_longer("equal T and seconds", T, group, copying, spans_at_equal_seconds)
-              for T, group in by_T(beside)),
+              for T, group in by_T(on_the_clock)),
         ]  # fmt: skip
         if best := _best(copying):
             found.append(
@@ -81,7 +84,7 @@ def _longer(
         ours, theirs = values(a, b)
         return ours, theirs, span(c, min(seconds(a), seconds(b)) if at_seconds else math.inf)
 
-    room = headroom(group, records, three)
+    room = headroom(group, records, three, within=timed if at_seconds else setting)
     return _finding(
         at, f"{_where(group)}, T={T}", ratio(units(group, values, "geometric")),
         (line(room, "dni"), *details), room,
@@ -100,10 +103,6 @@ def _finding(
 
 def _where(group: Sequence[Pair]) -> str:
     return where(a for a, _ in group)
-
-
-def _beside(group: Sequence[Record]) -> list[Pair]:
-    return pairs(group, of("dni"), of("tbptt"), lambda r: r.spec.T)
 
 
 def _richer(records: Sequence[Record]) -> list[Pair]:
@@ -133,9 +132,9 @@ def _matched(beside: Sequence[Pair]) -> tuple[str, ...]:
 
 
 def _best(records: Sequence[Record]) -> list[tuple[float, float]]:
-    """A pair per setting and seed: the best level over T when the first run of dni has ended."""
+    """A pair per setting, engine and seed: the best level when the first run of dni has ended."""
     found = []
-    for runs in by(lambda r: (setting(r), r.spec.seed), records).values():
+    for runs in by(lambda r: (timed(r), r.spec.seed), records).values():
         ours = [r for r in runs if name(r) == "dni" and r.curve]
         theirs = [r for r in runs if name(r) != "dni"]
         if ours and len({r.spec.trainer for r in theirs}) > 1:  # else there is no choice of T

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from harness.analysis.layers import is_call, layers
 from harness.analysis.pairs import pairs, seconds
+from harness.analysis.setting import timed
 from harness.claim import Claim, Finding
 from harness.claims._depth import accuracy
 from harness.statistics import ratio
@@ -30,7 +31,7 @@ class Iteration(Claim):
             (call(2, 1), "one cDNI in the middle"),
             (call(2, 4), "one cDNI, the whole chain at each fourth update"),
         ):
-            beside = pairs(plain, is_call(trainer), is_call("bptt"), lambda r: None)
+            beside = pairs(plain, is_call(trainer), is_call("bptt"), lambda r: None, within=timed)
             if not beside:
                 continue
             found += [

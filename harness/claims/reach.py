@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from statistics import median
 
-from harness.analysis.pairs import by, name, setting, where
+from harness.analysis.pairs import by, name, where
+from harness.analysis.setting import setting
 from harness.claim import Claim, Finding
 from harness.claims._gradients import learned
 from harness.statistics import difference, interval

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.analysis.pairs import spans_at_equal_seconds
+from harness.analysis.setting import timed
 from harness.claim import Claim, Finding
 from harness.claims._rivals import ranked
 from harness.store import Record
@@ -18,4 +19,4 @@ class SameSeconds(Claim):
     suite = "rivals_compiled"
 
     def findings(self, records: Sequence[Record]) -> list[Finding]:
-        return ranked(records, "equal seconds", spans_at_equal_seconds)
+        return ranked(records, "equal seconds", spans_at_equal_seconds, within=timed)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from harness.analysis.pairs import Pair, by_T, of, pairs, tuned, units, where
 from harness.analysis.scoring import attained, first, score
+from harness.analysis.setting import timed
 from harness.analysis.table import summary
 from harness.claim import Claim, Finding
 from harness.score import Score
@@ -34,8 +35,8 @@ class Speed(Claim):
     def findings(self, records: Sequence[Record]) -> list[Finding]:
         # a ratio needs costs above 0
         listed = tuned([r for r in records if r.status == "complete" and r.curve[-1]["flops"]])
-        truncated = pairs(listed, of("dni"), of("tbptt"), lambda r: r.spec.T)
-        full = pairs(listed, of("dni"), of("bptt"), lambda r: None)
+        truncated = pairs(listed, of("dni"), of("tbptt"), lambda r: r.spec.T, within=timed)
+        full = pairs(listed, of("dni"), of("bptt"), lambda r: None, within=timed)
         found = []
         for group, other, short, more in (
             (truncated, "tbptt at equal T", "tbptt", ()),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -41,8 +41,8 @@ HOW = (
     _how("--stack", of="local", type=click.IntRange(min=1), default=1, show_default=True,
          metavar="N", help="Train N runs that differ only in their seed as one, in one process: "
          "faster for small models. For methods with windows."),
-    _how("--engine", default="eager", show_default=True,
-         help="eager, compiled, or auto: whichever finishes sooner."),
+    _how("--engine", default="eager", help="eager, compiled, or auto: whichever finishes sooner "
+         "[default: eager; of a suite, its own]."),
     _how("--limit", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS",
          help="Stop a run, or a stack, after this long, and go on with the others."),
     _how("--again", is_flag=True, help="Repeat runs that are already recorded."),
@@ -90,6 +90,12 @@ def conditions(function: F) -> F:
     return command
 
 
+def with_engine(conditions: Conditions, engine: str) -> Conditions:
+    """The conditions of a suite that has an engine of its own; one that is typed stays."""
+    source = click.get_current_context().get_parameter_source("engine")
+    return replace(conditions, engine=engine) if source is ParameterSource.DEFAULT else conditions
+
+
 def _alone(trainers: Sequence[str] = (), seeds: int | None = None, **_: Any) -> bool:
     """Whether what is typed is a single run, which needs no process of its own."""
     return len(trainers) == 1 and seeds in (None, 1)
@@ -120,7 +126,8 @@ def run_all(
     click.echo(comparison(records))
     recorded = sum(status == RECORDED for status in ended.values())
     new = len(ended) - recorded
-    rate = f" ({new / hours:,.0f} an hour)" if new else ""
+    engine = f", engine {conditions.engine}" if conditions.engine != "eager" else ""
+    rate = f" ({new / hours:,.0f} an hour{engine})" if new else ""
     click.echo(
         f"\n{len(ended)} run{'s' * (len(ended) != 1)}: {new} new, {recorded} {RECORDED}{rate}; "
         f"records in {store.folder}"

@@ -63,6 +63,7 @@ def command(
     if name in registry.names("suite"):
         suite = registry.make("suite", name)
         specs, figures, claims = suite.runs(registry), suite.figures, suite.claims
+        conditions = _running.with_engine(conditions, suite.engine)
     elif name in registry.names("figure"):
         specs, figures, claims = registry.make("figure", name).runs(registry), (name,), ()
     else:

@@ -73,9 +73,10 @@ def pays(trainer: Trainer, episode: Episode, timesteps: int) -> bool:
     """Whether compiling saves more than it costs: windows of one shape, and enough of them.
 
     Methods that take a whole episode at once would need a graph for every episode length of a
-    curriculum, and those that draw their windows one for every length of these.
+    curriculum, and those that draw their windows one for every length of these. A run of a single
+    episode is over before it could be tried.
     """
-    if trainer.T is None or not can_compile(trainer.model.device):
+    if trainer.T is None or timesteps <= episode.length or not can_compile(trainer.model.device):
         return False
     twin = trainer.twin()
     longest = max(window.length for window in twin.cut(episode))
@@ -88,8 +89,9 @@ def pays(trainer: Trainer, episode: Episode, timesteps: int) -> bool:
     return meter.seconds / episode.length * timesteps * SAVED > BUILDING_SECONDS
 
 
-SAVED, BUILDING_SECONDS = 0.5, 30.0
-"""Share of the eager time that is saved at LSTM 64 to 128; time to build two graphs on one core."""
+SAVED, BUILDING_SECONDS = 0.5, 12.0
+"""Share of the eager time that is saved at LSTM 64 to 128; time on one core to build the graphs of
+`tbptt`, `dni` or `behind` where none is kept: 10 to 14 s. Kept ones take 0.3 to 0.5 s to load."""
 
 
 def can_compile(device: torch.device) -> bool:

@@ -17,6 +17,8 @@ from harness.analysis.table import summary
 from harness.store import Record, Row
 
 AXES = ("timesteps", "seconds", "flops")
+"""What curves are drawn against; not against seconds where several engines made the runs."""
+
 INK = "#000000"
 POINTS = 80
 """Of a median, along its axis."""
@@ -72,18 +74,18 @@ def charted(section: Section) -> Charted:
 
 def charts(section: Section) -> dict[str, Any]:
     """The curves of one setting; runs that did not complete appear only as marked curves."""
-    what = charted(section)
-    trainers = []
-    look = looks(section)
+    what, look, trainers = charted(section), looks(section), []
+    axes = [x for x in AXES if not (section.apart and x == "seconds")]
     for trainer, group in _groups(section).items():
-        runs = [run for record in group if (run := _run(record, what))["y"]]
+        runs = [run for record in group if (run := _run(record, what, axes))["y"]]
         whole = [run for run in runs if run["status"] == "complete"]
         trainers.append({
             "name": trainer, **look[trainer], "runs": runs,
-            "medians": {x: _median(whole, x, steps=what.steps) for x in AXES} if whole else None,
+            "medians": {x: _median(whole, x, steps=what.steps) for x in axes} if whole else None,
         })  # fmt: skip
     return {
         "task": section.said[0].partition(": ")[0],
+        "axes": axes,
         "steps": what.steps,
         "said": what.said,
         "target": section.target,
@@ -93,17 +95,21 @@ def charts(section: Section) -> dict[str, Any]:
 
 def costs(section: Section) -> list[tuple[str, list[Bar]]]:
     """What the trainers of one setting cost: per chart, a heading and a bar for each trainer."""
-    return [(said, _bars(section, column, unit)) for column, unit, said in COSTS]
+    return [
+        (said, _bars(section, column, unit))
+        for column, unit, said in COSTS
+        if not (section.apart and column == "seconds")
+    ]
 
 
-def _run(record: Record, what: Charted) -> dict[str, Any]:
+def _run(record: Record, what: Charted, axes: Sequence[str]) -> dict[str, Any]:
     rows: list[Row] = getattr(record, what.rows)
     rows = [row for row in rows if row.get(what.column) is not None]
     return {
         "seed": record.spec.seed,
         "status": record.status,
         "y": [_short(row[what.column]) for row in rows],
-        **{x: [_short(row[x]) for row in rows] for x in AXES},
+        **{x: [_short(row[x]) for row in rows] for x in axes},
     }
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.analysis.comparison import Section, sections
+from harness.analysis.setting import APART
 from harness.analysis.verdict import Ruling, heading, rulings, unrecorded
 from harness.claim import Claim
 from harness.report.charts import as_json, charts, costs
@@ -145,6 +146,7 @@ def _section(section: Section, anchor: str, chapter: str) -> dict[str, Any]:
         "task": section.said[0].partition(": ")[0],
         "setting": section.said[0].partition(": ")[2],
         "score": section.said[1] if len(section.said) > 1 else "no run completed",
+        "apart": APART if section.apart else "",
         "columns": section.header,
         "lines": lines,
         "runs": [_run(record, chapter) for record in section.records],

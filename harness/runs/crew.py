@@ -54,7 +54,7 @@ def begun(
         if launched():
             raise ValueError("a run without --workers is one process: leave torchrun out")
         return Run(spec, registry, conditions.engine, stack, shared)
-    if conditions.engine != "eager":
+    if conditions.engine not in ("eager", "auto"):
         raise ValueError(f"workers {spec.workers}: runs on workers have engine 'eager' alone")
     return Crew(spec, registry, conditions.limit)
 

@@ -58,6 +58,7 @@ def plain() -> list[RunSpec]:
 class BackwardCost(Suite):
     """Is an update faster, and does it pay?"""
 
+    engine = "eager"
     figures = ("backward_cost",)
     claims = ("iteration", "dear_backward")
 

@@ -14,6 +14,7 @@ SEEDS = range(10)
 class Gap(Suite):
     """`tbptt` and `dni` on copy: about two minutes on two cores."""
 
+    engine = "eager"
     claims = ("dependency",)
 
     def runs(self, registry: Registry) -> list[RunSpec]:

@@ -66,6 +66,7 @@ def episode_lengths(registry: Registry) -> list[RunSpec]:
 class Quick(Suite):
     """The main job: `make quick`."""
 
+    engine = "eager"
     figures = ("levels", "bits", "table_depth", "costs", "activation_bytes", "alignment")
 
     def runs(self, registry: Registry) -> list[RunSpec]:

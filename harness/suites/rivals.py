@@ -57,6 +57,7 @@ def episode_lengths() -> list[RunSpec]:
 class Rivals(Suite):
     """Every way to learn across the cut."""
 
+    engine = "eager"
     figures = ("frontier", "trace_bytes")
     claims = ("same_memory", "same_seconds_eager", "same_data")
 

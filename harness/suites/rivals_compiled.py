@@ -1,4 +1,4 @@
-"""The methods of `rivals` that compile, for comparing seconds: run with `--engine compiled`.
+"""The methods of `rivals` that compile, for comparing seconds: all of them compiled.
 
 Seeds, tasks and rates are those of `rivals`. Compiled, a timestep of `dni` takes a quarter of the
 time of one of `behind`, and a comparison of seconds ends with the first of a pair: four times the
@@ -22,6 +22,7 @@ METHODS = (
 class RivalsCompiled(Suite):
     """What each method reaches in equal seconds, each update one graph."""
 
+    engine = "compiled"
     claims = ("same_seconds", "same_data_longer")
 
     def runs(self, registry: Registry) -> list[RunSpec]:

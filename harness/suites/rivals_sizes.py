@@ -20,6 +20,7 @@ TIMESTEPS = 20_000
 class RivalsSizes(Suite):
     """Seconds by width, batch and level."""
 
+    engine = "eager"
     figures = ("level_seconds",)
 
     def runs(self, registry: Registry) -> list[RunSpec]:

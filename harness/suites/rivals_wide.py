@@ -1,4 +1,4 @@
-"""A core four times as wide, on copy: two seeds, a table and no verdict; `--engine compiled`.
+"""A core four times as wide, on copy: two seeds, a table and no verdict.
 
 LSTM 256 at a rate of 0.001, which was tuned for no method; 20,000 updates of T = 3.
 """

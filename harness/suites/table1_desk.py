@@ -88,6 +88,7 @@ def on_text(trainer: str) -> str:
 class Table1Desk(Suite):
     """Table 1, at desk scale."""
 
+    engine = "eager"
     figures = ("table1", "task_progression", "char_lm_curves")
 
     def runs(self, registry: Registry) -> list[RunSpec]:

@@ -2,7 +2,7 @@
 
 In parts, the most telling first, so that what is stopped early has whole parts; all on seeds that
 no tuning saw. `--estimate` says how long each part takes, operation by operation. Settings are
-those of `long_tuning`. Seconds are not compared: `--engine compiled`.
+those of `long_tuning`. Seconds are not compared.
 """
 
 from __future__ import annotations

@@ -60,6 +60,7 @@ def run(way: Way, seed: int) -> RunSpec:
 class Workers(Suite):
     """How fast are two processes, and what does it cost to wait?"""
 
+    engine = "eager"
     figures = ("workers",)
     claims = ("worker_alone", "worker_data", "worker_pipeline")
 

@@ -151,8 +151,8 @@ function curves(figure, chart) {
     refresh();
   }
 
-  for (const [axis, { button: said }] of Object.entries(AXES)) {
-    button(controls, said, axis === state.axis, (pressed) => {
+  for (const axis of chart.axes) {
+    button(controls, AXES[axis].button, axis === state.axis, (pressed) => {
       state.axis = axis;
       for (const each of controls.querySelectorAll("[data-axis]")) each.setAttribute("aria-pressed", each === pressed);
       draw();
