@@ -41,7 +41,7 @@ from harness.simulation import predictions
 from harness.simulation.costs import Link
 from harness.statistics import difference, interval, ratio
 from harness.store import Record
-from harness.suites import controls, depth
+from harness.suites import controls, depth, long_controls, table1_long
 from harness.suites.backward_cost import MULTIPLES
 from harness.suites.workers import (
     ALONE,
@@ -60,6 +60,7 @@ from tests.printed import RESULTS, records
 from tests.test_docs import PAGES
 from tests.test_intervals import Draw, bootstrap, coverage, normal, one_sided
 
+COPY = "plain_copy(bits=4)"
 LONGER = "dni solves longer dependencies than truncation at"
 
 
@@ -207,7 +208,7 @@ def trained_long(ours: str, theirs: str, T: int) -> Finding:
     return one
 
 
-LONG = (2, 3, 5)
+LONG = (2, 3, 4, 5, 8)
 """The windows of the longest training."""
 
 
@@ -261,10 +262,67 @@ def long_bits(T: int, digits: int) -> str:
     return f"{abs(long_text(T)[0].paired.effect.centre):.{digits}f}"
 
 
-def stuck() -> str:
-    """The level at which every run of truncation at T = 3 ends."""
-    (level,) = {span(r) for r in records("table1_long") if r.spec.trainer == "tbptt(T=3)"}
+def where_long(says: str, where: str = "") -> str:
+    """What of long training depends on a setting: an effect among those of one thing changed."""
+    return effect("long_controls", says, where)
+
+
+def ends_long(folder: str, trainer: str, **at: object) -> list[int]:
+    """T_task of copy in every run of a trainer, seed by seed, where its spec says so."""
+    runs = [
+        r for r in records(folder)
+        if r.spec.trainer == trainer and r.spec.task == COPY
+        and all(getattr(r.spec, field) == value for field, value in at.items())
+    ]  # fmt: skip
+    return [span(r) for r in sorted(runs, key=lambda r: r.spec.seed)]
+
+
+def at_the_larger_rate() -> str:
+    """The level at which every run of truncation at T = 3 ends there."""
+    (level,) = {
+        span(r) for r in records("long_controls")
+        if r.spec.trainer == "tbptt(T=3)" and r.spec.lr == long_controls.LARGER
+    }  # fmt: skip
     return f"{level}"
+
+
+def over_the_larger_rate() -> str:
+    """dni over truncation at a rate that is not truncation's."""
+    runs = [
+        r for r in records("long_controls")
+        if r.spec in {*long_controls.faster(), *long_controls.unchanged("dni")}
+    ]  # fmt: skip
+    beside = pairs(runs, of("dni"), of("tbptt"), lambda r: None)
+    assert len(beside) == 12
+    return f"{ratio(units(beside, spans, 'geometric')).effect.centre:.2f}"
+
+
+def first_beyond(lr: float, clip: float) -> list[float]:
+    """Timesteps after which truncation at T = 3 has solved T_task 5 on copy, trial by trial."""
+    return [
+        next(row["timesteps"] for row in r.curve if row["t_task"] >= 5)
+        for r in records("long_tuning")
+        if r.spec.task == COPY and r.spec.trainer == "tbptt(T=3)"
+        and (r.spec.lr, r.spec.clip) == (lr, clip)
+    ]  # fmt: skip
+
+
+def averaged(trial: Record) -> float:
+    """The score of a trial on the copy tasks."""
+    return 0.0 if trial.status != "complete" else fmean(row["t_task"] for row in trial.curve)
+
+
+def best_trials() -> dict[tuple[str, str, int | None], dict[tuple[str, float, float], float]]:
+    """Scores of the trials of long training, by task, method and T, then by call and rates."""
+    found: dict[tuple[str, str, int | None], dict[tuple[str, float, float], list[float]]] = {}
+    for r in records("long_tuning"):
+        if levelled(r):
+            place = found.setdefault((r.spec.task, name(r), r.spec.T), {})
+            place.setdefault((r.spec.trainer, r.spec.lr, r.spec.clip), []).append(averaged(r))
+    return {
+        place: {call: fmean(values) for call, values in trials.items()}
+        for place, trials in found.items()
+    }
 
 
 def in_protocol(protocol: str) -> str:
