@@ -45,20 +45,6 @@ class Interval:
         return f"{middle} [{low}{', ' if self.coverage >= LEAST else ' … '}{high}]"
 
 
-def brackets(*counts: int) -> str:
-    """What the brackets of a table are, whose rows are of so many values each.
-
-    >>> brackets(6, 8), brackets(5, 1)
-    ('95 % interval', 'range of 5, which covers 93.75 %')
-    """
-    said = {n: 1 - 2.0 ** (1 - n) for n in sorted(counts, reverse=True) if n > 1}
-    kinds = (
-        "95 % interval" if covered >= LEAST else f"range of {n}, which covers {100 * covered:g} %"
-        for n, covered in said.items()
-    )
-    return " or ".join(dict.fromkeys(kinds))
-
-
 def interval(values: Sequence[float]) -> Interval:
     """The median over seeds with its exact interval, between two of the values.
 
@@ -122,7 +108,7 @@ def ratio(
     if margin is None:
         return Paired(effect, p, _spread(logs), factor=True)
     bound = math.log(margin)
-    within = max(_above([bound + v for v in logs]), _above([bound - v for v in logs]))
+    within = max(_sign_flip([bound + side * v for v in logs], above=True) for side in (1, -1))
     return Paired(effect, p, _spread(logs), factor=True, margin=margin, within=within)
 
 
@@ -254,18 +240,12 @@ def _mean(values: Sequence[float], over: Sequence[float] | None = None) -> Inter
     return Interval(centre, min(low, centre), max(high, centre), n, coverage)  # but for rounding
 
 
-def _sign_flip(values: Sequence[float]) -> float:
-    """The p-value; 1 for fewer than two pairs, which say nothing."""
+def _sign_flip(values: Sequence[float], above: bool = False) -> float:
+    """The p-value, two-sided, or against a mean of 0 or less; 1 for fewer than two pairs."""
     if len(values) < 2:
         return 1.0
     sums = (2 * _signs(len(values)) - 1) @ np.asarray(values, dtype=float)
+    if above:
+        return float(np.mean(sums >= np.sum(values) - 1e-12))
     far = abs(float(np.sum(values))) * (1 - 1e-12) - 1e-15
     return float(np.mean(np.abs(sums) >= far))
-
-
-def _above(values: Sequence[float]) -> float:
-    """The p-value against a mean of 0 or less."""
-    if len(values) < 2:
-        return 1.0
-    sums = (2 * _signs(len(values)) - 1) @ np.asarray(values, dtype=float)
-    return float(np.mean(sums >= np.sum(values) - 1e-12))

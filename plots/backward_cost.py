@@ -11,11 +11,12 @@ from harness.analysis.layers import is_call
 from harness.analysis.pairs import pairs
 from harness.analysis.scoring import cost_to
 from harness.analysis.setting import timed
+from harness.analysis.text import brackets
 from harness.claims.dear_backward import GOAL, multiple, nth
 from harness.figure import Figure
 from harness.registry import Registry
 from harness.spec import RunSpec
-from harness.statistics import brackets, ratio
+from harness.statistics import ratio
 from harness.store import Record
 from harness.suites import backward_cost
 from plots import _shared

@@ -14,11 +14,12 @@ from harness.analysis.layers import POINTS, conditioned, cuts, layers
 from harness.analysis.look import LOOKS
 from harness.analysis.pairs import name
 from harness.analysis.scoring import result
+from harness.analysis.text import brackets
 from harness.figure import Figure
 from harness.names.call import Call
 from harness.registry import Registry
 from harness.spec import RunSpec
-from harness.statistics import brackets, interval
+from harness.statistics import interval
 from harness.store import Record
 from harness.suites import depth
 from plots import _shared

@@ -16,10 +16,11 @@ from harness.analysis.pairs import arms, levelled
 from harness.analysis.scoring import result, score
 from harness.analysis.setting import timed
 from harness.analysis.table import memory, summary
+from harness.analysis.text import brackets
 from harness.figure import Figure
 from harness.registry import Registry
 from harness.spec import RunSpec
-from harness.statistics import Interval, brackets, interval
+from harness.statistics import Interval, interval
 from harness.store import Record
 from harness.suites import rivals
 from plots import _shared

@@ -11,11 +11,12 @@ from matplotlib.figure import Figure as Drawing
 from harness.analysis.comparison import left_out
 from harness.analysis.pairs import by, name, task, tuned
 from harness.analysis.scoring import result
+from harness.analysis.text import brackets
 from harness.figure import Figure
 from harness.names.call import Call
 from harness.registry import Registry
 from harness.spec import RunSpec
-from harness.statistics import brackets, interval
+from harness.statistics import interval
 from harness.store import Record
 from harness.suites import table1_desk
 from plots import _shared

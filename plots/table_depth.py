@@ -11,10 +11,11 @@ from matplotlib.figure import Figure as Drawing
 from harness.analysis.layers import POINTS, is_call, layers
 from harness.analysis.pairs import by
 from harness.analysis.scoring import result
+from harness.analysis.text import brackets
 from harness.figure import Figure
 from harness.registry import Registry
 from harness.spec import RunSpec
-from harness.statistics import brackets, interval
+from harness.statistics import interval
 from harness.store import Record
 from harness.suites import depth, quick
 from plots import _shared

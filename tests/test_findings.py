@@ -1171,8 +1171,8 @@ FACTS: dict[tuple[str, str], list[Callable[[], str]]] = {
             f"{listed(where_long('than dni without ' + W) for W in ('30,000', '120,000'))} times"
         ),
         lambda: (
-            f"LSTM 256 and three seeds it ends at T_task {listed(at_width(3e-4))} at the rate 0.0003, "
-            f"at {listed(at_width(long_controls.PUBLISHED_RATE))} at the paper's"
+            f"LSTM 256 and three seeds it ends at T_task {listed(at_width(3e-4))} at the rate "
+            f"0.0003, at {listed(at_width(long_controls.PUBLISHED_RATE))} at the paper's"
         ),
     ],
     ("docs/verdicts.md", "What it comes to"): [

@@ -14,9 +14,9 @@ from harness.analysis.pairs import arms, by, common_rates
 from harness.analysis.scoring import first, heading, result, score, target
 from harness.analysis.setting import APART, described, engines, setting
 from harness.analysis.table import distinct, summary
-from harness.analysis.text import aligned
+from harness.analysis.text import aligned, brackets
 from harness.score import Score
-from harness.statistics import brackets, interval
+from harness.statistics import interval
 from harness.store import Record
 
 HEADER = (
