@@ -12,9 +12,11 @@ from multiprocessing import forkserver
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+from harness.runs.parent import SLOW
+
 PRELOADED = [
+    *SLOW,
     "harness.executors.local", "harness.runs.run", "harness.analysis.comparison", "tests.forked",
-    "torch._dynamo",  # which the first optimiser of a process would import
 ]  # fmt: skip
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import gc
 import math
 import random
 from pathlib import Path
@@ -98,6 +100,34 @@ OPTIONS = ["dni(T=2, warmup=6)", "dni_aux(T=2, warmup=6)", "dni(T=2, clip=0)",
 def test_a_traced_update_is_the_trainers_own(text: str, model: str) -> None:
     eager, other = pair(text, model)
     hold(eager, Compiled(other, updates_of(other), as_traced))
+
+
+def test_tensors_that_are_replaced_between_episodes_are_found_again() -> None:
+    eager, other = pair("snap(T=2)", MODELS[0])
+    engine = Compiled(other, updates_of(other), as_traced)
+    hold(eager, engine, SHORT)
+    for each in (eager, engine):
+        each.trainer.memory = {name: 2 * kept for name, kept in each.trainer.memory.items()}
+        for update in each.optimisers:
+            update.load_state_dict(copy.deepcopy(update.state_dict()))
+    hold(eager, engine, SHORT)
+
+
+def test_the_collector_rests_while_an_update_is_traced_and_then_is_as_before() -> None:
+    def asked(x: Tensor) -> Tensor:
+        collects.append(gc.isenabled())
+        return x + 1
+
+    collects: list[bool] = []
+    torch_internals.traced(asked, [torch.ones(1)])
+    assert (collects, gc.isenabled()) == ([False], True)
+    gc.disable()
+    try:
+        with torch_internals.uncollected():
+            pass
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
 
 
 def test_windows_of_one_length_have_a_graph_for_each_kind_and_phase() -> None:

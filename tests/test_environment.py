@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gc
+import importlib
 import os
 import platform
 import random
 import subprocess
+import sys
 import zlib
 from pathlib import Path
 
@@ -13,6 +16,7 @@ import pytest
 import torch
 
 from harness.measure.environment import describe
+from harness.runs.parent import SLOW
 from tests.conftest import SEED, pytest_report_header
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -40,3 +44,10 @@ def test_a_test_draws_by_its_name_and_the_seed_of_the_run(case: int) -> None:
     seed = zlib.crc32(f"{os.environ[SEED]} {name}".encode())
     assert torch.initial_seed() == seed
     assert random.random() == random.Random(seed).random()
+
+
+def test_what_workers_are_forked_with_is_set_apart_from_what_is_collected() -> None:
+    importlib.import_module(SLOW[0])
+    assert gc.isenabled()
+    assert gc.get_freeze_count() > 100_000
+    assert "torch._dynamo" in sys.modules

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import multiprocessing
+import os
 import re
 from pathlib import Path
 from zipfile import ZipFile
@@ -20,6 +21,7 @@ from harness.engines.traced import as_traced
 from harness.episode import Episode
 from harness.registry import Registry
 from harness.runs import checkpoint
+from harness.runs import record as recording
 from harness.runs.record import fail, record
 from harness.runs.run import Run
 from harness.spec import Conditions, RunSpec
@@ -203,6 +205,30 @@ def interrupted(spec: RunSpec, registry: Registry, store: Store, after: int) -> 
             curve_points += kind == "curve"
             if curve_points == after:
                 return
+
+
+def test_what_a_checkpoint_counts_as_recorded_is_on_the_disk_and_so_is_the_end(
+    store: Store, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = small("tbptt(T=2)", timesteps=120)
+    rows = store.folder / "runs" / f"{spec.id}.jsonl"
+    settled, saved = [0], []
+
+    def synced(file: int) -> None:
+        if os.fstat(file).st_ino == rows.stat().st_ino:
+            settled.append(os.fstat(file).st_size)
+
+    def save(*_: object) -> None:
+        saved.append((rows.stat().st_size, settled[-1]))
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(checkpoint, "save", save)
+    monkeypatch.setattr(recording, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(recording, "SAVING_SHARE", 1e9)
+    assert record(spec, registry, store, silent) == "complete"
+    assert len(dict(saved)) > 20, "rows were written between checkpoints"
+    assert all(size == on_the_disk for size, on_the_disk in saved)
+    assert settled[-1] == rows.stat().st_size
 
 
 @pytest.mark.parametrize("after", [2, 17, 30])

@@ -65,6 +65,7 @@ def conditions(function: F) -> F:
     def bundled(**given: Any) -> Any:
         if given["executor"] == "local" and not (given.get("estimated") or _alone(**given)):
             server.begun()
+        import harness.runs.imported  # noqa: F401 - first, which is sooner
         from harness.executors.local import Local
         from harness.executors.ray import Cluster
         from harness.spec import Conditions

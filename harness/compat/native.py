@@ -16,6 +16,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from harness.compat.torch_internals import uncollected
+
 
 @dataclass(frozen=True)
 class Native:
@@ -112,7 +114,8 @@ def _by_inductor(
         made.append(compile_fx_inner(*arguments, **named))
         return made[-1]
 
-    with config.patch(enable_autograd_cache=False):  # which would not ask for `inner` again
+    # the cache of autograd would not ask for `inner` again
+    with uncollected(), config.patch(enable_autograd_cache=False):
         call: Any = compile_fx(graph, [*inputs], inner_compile=inner, config_patches=options)
     return call, made[-1]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, TypeVar
@@ -17,7 +18,20 @@ def traced(function: Callable[..., Any], inputs: Sequence[Tensor]) -> torch.fx.G
     """A function as a graph of plain operations, for inputs of these shapes and dtypes."""
     from torch.fx.experimental.proxy_tensor import make_fx
 
-    return make_fx(function, tracing_mode="fake")(*inputs)
+    with uncollected():
+        return make_fx(function, tracing_mode="fake")(*inputs)
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Inside this context the garbage collector rests: it would look through all of torch."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
 
 
 def allocations(profile: torch.profiler.profile) -> Iterator[int]:

@@ -32,6 +32,8 @@ class Traced:
     def __init__(self, trainer: Trainer, optimisers: Sequence[Update]) -> None:
         self.trainer, self.optimisers = trainer, optimisers
         self._buffered = any(True for _ in trainer.buffers())  # else they are not looked for again
+        self._at: list[int] = []
+        self._kept: list[Tensor] = []
 
     def key(self, window: Episode) -> Hashable:
         """What the graph of a window depends on."""
@@ -52,7 +54,11 @@ class Traced:
 
     def kept(self) -> list[Tensor]:
         """tensors() without autograd."""
-        return [tensor.data for tensor in self.tensors()]
+        tensors = self.tensors()
+        at = [tensor.data_ptr() for tensor in tensors]
+        if at != self._at:  # memory is replaced, and a loaded state brings moments of its own
+            self._at, self._kept = at, [tensor.data for tensor in tensors]
+        return self._kept
 
     def data(self, window: Episode) -> list[Tensor]:
         """What else it reads: x, y, weight, and the state (B, d_state) that enters."""

@@ -11,7 +11,7 @@ from multiprocessing.context import BaseContext
 
 from harness.runs.parent import SLOW
 
-PRELOADED = ("harness.executors.local", *SLOW)
+PRELOADED = (*SLOW, "harness.executors.local")
 
 
 def begun() -> BaseContext:

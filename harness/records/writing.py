@@ -6,6 +6,8 @@ import errno
 import fcntl
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
@@ -21,7 +23,11 @@ class RecordingError(OSError):
 
 
 class Writer:
-    """The open end of a record. Every row is on the disk when append() returns."""
+    """The open end of a record.
+
+    Every row is written when append() returns, and outlives this process. What must outlive the
+    machine, too, is settled: the last row, and all that a checkpoint counts as recorded.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -36,6 +42,8 @@ class Writer:
     def append(self, kind: str, row: Row) -> None:
         """Write one row, a line of JSON; RecordingError where it cannot be written.
 
+        "end" is on the disk afterwards, and so is every row before it.
+
         A line that was only partly written, by this process or by an earlier one, is first ended
         with a newline: no row is appended to half of another.
         """
@@ -44,6 +52,13 @@ class Writer:
         self._whole = False  # in case of a full disk or a signal
         self._write(json.dumps({"kind": kind, **row}).encode() + b"\n")
         self._whole = True
+        if kind == "end":
+            self.settle()
+
+    def settle(self) -> None:
+        """Wait until all rows are on the disk, 4 ms; RecordingError where they cannot be."""
+        with self._failing():
+            os.fsync(self._file.fileno())
 
     def __enter__(self) -> Writer:
         return self
@@ -58,10 +73,14 @@ class Writer:
         self._file.close()
 
     def _write(self, line: bytes) -> None:
-        try:
+        with self._failing():
             if os.write(self._file.fileno(), line) < len(line):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            os.fsync(self._file.fileno())
+
+    @contextmanager
+    def _failing(self) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
             raise RecordingError(f"cannot write {self._path}: {error.strerror}") from None
 

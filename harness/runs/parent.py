@@ -8,8 +8,8 @@ import multiprocessing
 import os
 from threading import Thread
 
-SLOW = ("torch._dynamo",)
-"""What torch imports at the first update, in seconds: once, where workers are forked from."""
+SLOW = ("harness.runs.imported",)
+"""What workers need and is slow to import, imported once, where they are forked from."""
 
 
 def watch_parent() -> None:

@@ -99,7 +99,7 @@ def recording(
                 append("run", _header(run, registry))
         if store.damage(spec):
             store.say(f"{spec.label} {'resumes from its checkpoint' if resumed else 'starts over'}")
-        end = yield from _follow(run, append, store, progress, registry)
+        end = yield from _follow(run, append, writer, store, progress, registry)
         append("end", {**end, "spent": run.seconds()})
         if not run.lost:
             path.unlink(missing_ok=True)
@@ -147,7 +147,12 @@ def _opened(spec: RunSpec, store: Store) -> Writer:
 
 
 def _follow(
-    run: Run, append: Append, store: Store, progress: Progress, registry: Registry
+    run: Run,
+    append: Append,
+    writer: Writer,
+    store: Store,
+    progress: Progress,
+    registry: Registry,
 ) -> Going[Row]:
     """Record what a run yields, to its end; return the closing row."""
     save_at = time.monotonic() + CHECKPOINT_SECONDS
@@ -169,6 +174,7 @@ def _follow(
                 tell_at = now + PROGRESS_SECONDS
             if now >= save_at:
                 with run.spent.on("recording"):
+                    writer.settle()  # or a resumed run would lack rows from before it
                     checkpoint.save(store.checkpoint(run.spec), run.spec.id, run.state_dict())
                 took = time.monotonic() - now
                 save_at = now + took + max(CHECKPOINT_SECONDS, took / SAVING_SHARE)
