@@ -95,10 +95,7 @@ def difference(pairs: Sequence[tuple[float, float]], null: float = 0.0) -> Paire
 def ratio(
     pairs: Sequence[tuple[float, float]], null: float = 1.0, margin: float | None = None
 ) -> Paired:
-    """The geometric mean of a / b, tested against `null`, and against `margin` either way.
-
-    All values are above 0.
-    """
+    """The geometric mean of a / b > 0, tested against `null`, and `margin` either way."""
     logs = [math.log(a / b) for a, b in pairs]
     found = _mean(logs)
     effect = Interval(
@@ -115,8 +112,8 @@ def ratio(
 def share(pairs: Sequence[tuple[float, float]]) -> Interval:
     """The mean of a over the mean of b: which share of b is a.
 
-    The interval holds every share s for which the sign-flip test does not reject that a - s·b is
-    0 in the mean. NaN where b may be 0 in the mean.
+    The interval holds every s for which the sign-flip test does not reject that a - s·b is 0 in
+    the mean. NaN where b may be 0 in the mean.
     """
     return _mean([a for a, _ in pairs], [b for _, b in pairs])
 

@@ -8,10 +8,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from harness.analysis.text import brackets
 from harness.statistics import (
     LEAST,
     Interval,
-    brackets,
     detectable,
     difference,
     interval,
