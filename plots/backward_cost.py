@@ -11,7 +11,7 @@ from harness.analysis.layers import is_call
 from harness.analysis.pairs import pairs
 from harness.analysis.scoring import cost_to
 from harness.analysis.setting import timed
-from harness.analysis.text import brackets
+from harness.analysis.table import brackets
 from harness.claims.dear_backward import GOAL, multiple, nth
 from harness.figure import Figure
 from harness.registry import Registry

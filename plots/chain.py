@@ -14,7 +14,7 @@ from harness.analysis.layers import POINTS, conditioned, cuts, layers
 from harness.analysis.look import LOOKS
 from harness.analysis.pairs import name
 from harness.analysis.scoring import result
-from harness.analysis.text import brackets
+from harness.analysis.table import brackets
 from harness.figure import Figure
 from harness.names.call import Call
 from harness.registry import Registry

@@ -15,8 +15,7 @@ from harness.analysis.look import ordered, styles
 from harness.analysis.pairs import arms, levelled
 from harness.analysis.scoring import result, score
 from harness.analysis.setting import timed
-from harness.analysis.table import memory, summary
-from harness.analysis.text import brackets
+from harness.analysis.table import brackets, memory, summary
 from harness.figure import Figure
 from harness.registry import Registry
 from harness.spec import RunSpec

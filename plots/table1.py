@@ -11,7 +11,7 @@ from matplotlib.figure import Figure as Drawing
 from harness.analysis.comparison import left_out
 from harness.analysis.pairs import by, name, task, tuned
 from harness.analysis.scoring import result
-from harness.analysis.text import brackets
+from harness.analysis.table import brackets
 from harness.figure import Figure
 from harness.names.call import Call
 from harness.registry import Registry

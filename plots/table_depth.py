@@ -11,7 +11,7 @@ from matplotlib.figure import Figure as Drawing
 from harness.analysis.layers import POINTS, is_call, layers
 from harness.analysis.pairs import by
 from harness.analysis.scoring import result
-from harness.analysis.text import brackets
+from harness.analysis.table import brackets
 from harness.figure import Figure
 from harness.registry import Registry
 from harness.spec import RunSpec

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from harness.analysis.text import brackets
+from harness.analysis.table import brackets
 from harness.statistics import (
     LEAST,
     Interval,

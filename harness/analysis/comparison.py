@@ -13,8 +13,8 @@ from harness.analysis.look import ordered
 from harness.analysis.pairs import arms, by, common_rates
 from harness.analysis.scoring import first, heading, result, score, target
 from harness.analysis.setting import APART, described, engines, setting
-from harness.analysis.table import distinct, summary
-from harness.analysis.text import aligned, brackets
+from harness.analysis.table import brackets, distinct, summary
+from harness.analysis.text import aligned
 from harness.score import Score
 from harness.statistics import interval
 from harness.store import Record

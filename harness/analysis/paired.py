@@ -11,8 +11,8 @@ from statistics import median
 from harness.analysis.pairs import Pair, by, pairs
 from harness.analysis.scoring import first, heading, result, score, target
 from harness.analysis.setting import APART, described, engines, setting
-from harness.analysis.table import summary
-from harness.analysis.text import aligned, brackets
+from harness.analysis.table import brackets, summary
+from harness.analysis.text import aligned
 from harness.analysis.verdict import said_p
 from harness.check import unknown
 from harness.statistics import Paired, difference, holm, ratio

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from harness.analysis.scoring import result, result_column, score
 from harness.spec import RunSpec
+from harness.statistics import LEAST
 from harness.store import Record, Row
 
 if TYPE_CHECKING:
@@ -101,3 +102,17 @@ def curves(records: list[Record], kind: str = "curve") -> pd.DataFrame:
                 yield {**about, "status": record.status, **row}
 
     return pd.DataFrame(rows())
+
+
+def brackets(*counts: int) -> str:
+    """What the brackets of a table are, whose rows are of so many values each.
+
+    >>> brackets(6, 8), brackets(5, 1)
+    ('95 % interval', 'range of 5, which covers 93.75 %')
+    """
+    said = {n: 1 - 2.0 ** (1 - n) for n in sorted(counts, reverse=True) if n > 1}
+    kinds = (
+        "95 % interval" if covered >= LEAST else f"range of {n}, which covers {100 * covered:g} %"
+        for n, covered in said.items()
+    )
+    return " or ".join(dict.fromkeys(kinds))

@@ -1,10 +1,8 @@
-"""Tables as lines of text, and what stands in their brackets."""
+"""Tables as lines of text."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-
-from harness.statistics import LEAST
 
 
 def aligned(rows: Sequence[Sequence[str]], left: int = 1) -> list[str]:
@@ -23,17 +21,3 @@ def aligned(rows: Sequence[Sequence[str]], left: int = 1) -> list[str]:
         )
         for row in rows
     ]
-
-
-def brackets(*counts: int) -> str:
-    """What the brackets of a table are, whose rows are of so many values each.
-
-    >>> brackets(6, 8), brackets(5, 1)
-    ('95 % interval', 'range of 5, which covers 93.75 %')
-    """
-    said = {n: 1 - 2.0 ** (1 - n) for n in sorted(counts, reverse=True) if n > 1}
-    kinds = (
-        "95 % interval" if covered >= LEAST else f"range of {n}, which covers {100 * covered:g} %"
-        for n, covered in said.items()
-    )
-    return " or ".join(dict.fromkeys(kinds))
