@@ -83,9 +83,9 @@ def parts() -> list[list[RunSpec]]:
         both(5, *THREE),
         both(4, *THREE),
         both(8, *THREE),
-        both(3, "dni_aux", "recomputed", seeds=FEWER),
+        both(3, "dni_aux", seeds=FEWER),
         language((8,)),
-        both(3, "behind", seeds=FEWER),
+        both(3, "recomputed", "behind", seeds=FEWER),
     ]
 
 
