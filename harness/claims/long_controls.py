@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.analysis.pairs import name, pairs, spans, units, where_beside
+from harness.analysis.pairs import name, pairs, span, spans, units, where, where_beside
 from harness.claim import Claim, Finding
-from harness.claims._gain import early, made_for, symbols
-from harness.names.call import Call
+from harness.claims._gain import MARGIN, early, made_for, reached, symbols
 from harness.statistics import ratio
 from harness.store import Record
 from harness.suites import long_controls as parts
@@ -21,21 +20,35 @@ class LongControls(Claim):
     suite = "long_controls"
 
     def findings(self, records: Sequence[Record]) -> list[Finding]:
-        usual, reset, faster, warmed, longer = (
+        usual, reset, faster, longer = (
             made_for(part, records)
-            for part in (
-                parts.unchanged(), parts.reset(), parts.faster(), parts.warmed(), parts.longer(),
-            )
-        )  # fmt: skip
+            for part in (parts.unchanged(), parts.reset(), parts.faster(), parts.longer())
+        )
         found = [
             *(_beside(group, "dni", group, "tbptt") for group in (reset, longer)),
             _beside(usual, "tbptt", faster, "tbptt", f" at rate {parts.LARGER:g}"),
+            *(_after(W, made_for(parts.warmed(W), records)) for W in parts.WARM_UPS),
         ]
-        for W in parts.WARM_UPS:
-            after = [r for r in warmed if Call.parse(r.spec.trainer).options["warmup"] == W]
-            how = f" without {W:,} timesteps of warm-up"
-            found.append(_beside(after, "dni", usual, "dni", how))
         return [finding for finding in found if finding]
+
+
+def _after(W: int, warmed: Sequence[Record]) -> Finding | None:
+    """What `dni` solves in the end beside what its warm-up had solved, run by run."""
+    if not warmed:
+        return None
+    runs = [(record, record) for record in warmed]
+
+    def gain(end: Record, then: Record) -> tuple[float, float]:
+        return span(end), reached(then, W / then.spec.timesteps)
+
+    chance = sum(record.curve[-1]["bits"] > 0.8 for record in warmed)
+    return Finding(
+        says=f"dni solves more than its warm-up of {W:,} timesteps has",
+        where=f"{where(warmed)}, T=3",
+        paired=ratio(units(runs, gain, "geometric"), margin=MARGIN), null=1,
+        unit="× T_task, the end / the warm-up's", if_true="above",
+        details=(f"{chance} of {len(warmed)} runs end above 0.8 bits, where 1 is chance",),
+    )  # fmt: skip
 
 
 def _beside(

@@ -40,12 +40,12 @@ def faster() -> list[RunSpec]:
     return [replace(spec, lr=LARGER, clip=1.0) for spec in unchanged("tbptt")]
 
 
-def warmed() -> list[RunSpec]:
-    """`dni` after a warm-up."""
+def warmed(W: int) -> list[RunSpec]:
+    """`dni` after a warm-up of W timesteps; a long one, whose episodes are long, on copy alone."""
     return [
         replace(spec, trainer=spec.trainer.replace(")", f", warmup={W})"))
-        for W in WARM_UPS
         for spec in unchanged("dni")
+        if spec.task == COPY or WARM_UPS[0] == W
     ]
 
 
@@ -70,4 +70,5 @@ class LongControls(Suite):
     claims = ("long_controls",)
 
     def runs(self, registry: Registry) -> list[RunSpec]:
-        return [*unchanged(), *reset(), *faster(), *warmed(), *longer(), *wider()]
+        after = [spec for W in WARM_UPS for spec in warmed(W)]
+        return [*unchanged(), *reset(), *faster(), *after, *longer(), *wider()]
