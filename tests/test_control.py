@@ -108,7 +108,6 @@ def test_what_the_gap_of_long_training_depends_on_is_judged_change_by_change(
     changed = {
         "reset": (long_controls.reset(), {"dni": 10, "tbptt": 10}),
         "updates": (long_controls.longer(), {"dni": 9, "tbptt": 3}),
-        "width": (long_controls.wider(), {"tbptt": 4}),
         "rate": (long_controls.faster(), {"tbptt": 4}),
         "warm-up": (long_controls.warmed(30_000), {"dni": 12}),
         "none": (long_controls.unchanged(), {"dni": 8, "tbptt": 5}),

@@ -1,4 +1,4 @@
-"""What the gap of long training depends on: protocol, rate, warm-up, updates, width.
+"""What the gap of long training depends on: protocol, rate, warm-up, updates.
 
 Copy and repeat copy at T = 3, at the settings of `table1_long`, one of them changed at a time, on
 its seeds: the runs that are not changed are its own.
@@ -19,8 +19,6 @@ LARGER = 3e-3
 WARM_UPS = (TIMESTEPS // 10, 4 * TIMESTEPS // 10)
 """Timesteps, as shares of the budget those of the suite `claims`."""
 UPDATES = 500_000
-THREE = range(100, 103)
-PUBLISHED_RATE = 7e-5
 
 
 def unchanged(*methods: str) -> list[RunSpec]:
@@ -55,15 +53,6 @@ def longer() -> list[RunSpec]:
     return [replace(spec, timesteps=3 * UPDATES) for spec in specs]
 
 
-def wider() -> list[RunSpec]:
-    """Truncation at the paper's width, on copy, at its own rate and at the paper's: a table."""
-    return [
-        replace(spec, model="lstm(hidden=256)", lr=lr or spec.lr)
-        for lr in (0, PUBLISHED_RATE)
-        for spec in part(COPY, 3, "tbptt", seeds=THREE)
-    ]
-
-
 class LongControls(Suite):
     """One thing changed at a time where training is long."""
 
@@ -71,4 +60,4 @@ class LongControls(Suite):
 
     def runs(self, registry: Registry) -> list[RunSpec]:
         after = [spec for W in WARM_UPS for spec in warmed(W)]
-        return [*unchanged(), *reset(), *faster(), *after, *longer(), *wider()]
+        return [*unchanged(), *reset(), *faster(), *after, *longer()]
