@@ -27,9 +27,12 @@ COPYING: Settings = {
     "dni_aux": (", scale=0.8", 1e-2, 1.0),  # as dni
     "recomputed": ("", 1e-2, 0.1), "behind": (", dtype='bfloat16', share=0.25", 1e-2, 1.0),
 }  # fmt: skip
+SMALL = ("", 3e-4, 0.1)
+"""For truncation at T = 3, and at T = 4, where no setting was tried."""
 AT_T: dict[int, Settings] = {
     2: {**COPYING, "tbptt": ("", 3e-4, 1.0)},
-    3: {**COPYING, "tbptt": ("", 3e-4, 0.1)},
+    3: {**COPYING, "tbptt": SMALL},
+    4: {**COPYING, "tbptt": SMALL},
     8: {**COPYING, "dni": (", scale=0.8", 3e-3, 1.0), "sg": (", scale=0.8", 3e-3, 1.0)},
 }
 """Where another setting does better by more than 0.2 timesteps of T_task, averaged over a trial."""
