@@ -15,7 +15,7 @@ Values = Sequence[float] | np.ndarray[Any, Any]
 LEAST = 0.95
 """Of the coverage of an interval. Below it `Interval` holds the range, and its coverage says so."""
 
-WHOLE = 16
+WHOLE, DRAWN = 20, 16
 """Pairs up to which all signs are flipped in all ways; for more, 2^16 ways drawn at random."""
 
 
@@ -64,7 +64,7 @@ class Paired:
     """The mean effect over pairs, or its ratio, with a 95 % interval.
 
     p:      two-sided: how often an effect as large arises if a coin is tossed for the sign of each
-            pair. This is the sign-flip permutation test, exact up to 16 pairs; the interval holds
+            pair. This is the sign-flip permutation test, exact up to 20 pairs; the interval holds
             every effect that it does not reject
     spread: standard deviation of the pairs; of their logarithms where the effect is a ratio
     factor: whether the effect is a ratio
@@ -142,26 +142,6 @@ def holm(ps: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def least_p(n: int) -> float:
-    """The smallest p-value that the sign-flip test of n pairs can give."""
-    return 1.0 if n < 2 else 2 / len(_signs(n))
-
-
-@cache
-def detectable(n: int, level: float, power: float = 0.8) -> float:
-    """The smallest mean effect that the sign-flip test of n pairs finds, in standard deviations.
-
-    Found with probability `power` at p <= level, among pairs that are normally distributed, in a
-    seeded simulation; inf where no effect is large enough.
-    """
-    k = _rejected(n, level)
-    if k < 1:
-        return math.inf
-    draws = np.random.default_rng(0).normal(size=(400, n))
-    bounds = [float(np.partition(_typical(each), k - 1)[k - 1]) for each in draws]
-    return float(np.quantile(np.negative(bounds), power))
-
-
 @cache
 def _rank(n: int, missed: float) -> tuple[int, float]:
     """k, at least 1, so that a median is missed at most so often between the k-th smallest and the
@@ -186,32 +166,45 @@ def _spread(values: Sequence[float]) -> float:
     return 0.0 if equal else float(np.std(values, ddof=1))
 
 
+def ways(n: int) -> int:
+    """How many ways to flip signs are looked at."""
+    return 1 << (n if n <= WHOLE else DRAWN)
+
+
+def _sums(values: Values) -> np.ndarray[Any, Any]:
+    """The sum of the chosen pairs, for every way to choose among them; the first chooses none."""
+    values = np.asarray(values, dtype=float)
+    if len(values) > WHOLE:
+        return np.asarray(_drawn(len(values)) @ values)
+    sums = np.zeros(1)
+    for value in values:
+        sums = np.concatenate([sums, sums + value])
+    return sums
+
+
 @cache
-def _signs(n: int) -> np.ndarray[Any, Any]:
-    """0 or 1 for each pair, a row for each way to choose among them; the first chooses none."""
-    if n <= WHOLE:
-        return (np.arange(2**n)[:, None] >> np.arange(n) & 1).astype(float)
-    drawn = np.random.default_rng(0).integers(0, 2, (2**WHOLE, n)).astype(float)
+def _drawn(n: int) -> np.ndarray[Any, Any]:
+    """0 or 1 for each pair, a row a way: none, some drawn at random, all."""
+    drawn = np.random.default_rng(0).integers(0, 2, (2**DRAWN, n)).astype(float)
     drawn[drawn.sum(axis=1) == 0] = 1.0
     drawn[0], drawn[-1] = 0.0, 1.0
     return drawn
 
 
-def _rejected(n: int, level: float) -> int:
+def rejected(n: int, level: float) -> int:
     """How many flips on either side the test may count as far out."""
-    return int(level * len(_signs(n)) / 2 + 1e-9)
+    return int(level * ways(n) / 2 + 1e-9)
 
 
-def _typical(values: Values, over: Values | None = None) -> np.ndarray[Any, Any]:
+def typical(values: Values, over: Values | None = None) -> np.ndarray[Any, Any]:
     """Means over every choice of the pairs but the empty one, or ratios of two means.
 
     Under the sign-flip test the true mean falls between two neighbours among them as often as
     between any other two (Hartigan, 1969).
     """
-    chosen = _signs(len(values))[1:]
-    ones = np.ones(len(values)) if over is None else np.asarray(over, dtype=float)
+    ones = np.ones(len(values)) if over is None else over
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.asarray((chosen @ np.asarray(values, dtype=float)) / (chosen @ ones))
+        return np.asarray(_sums(values)[1:] / _sums(ones)[1:])
 
 
 def _mean(values: Sequence[float], over: Sequence[float] | None = None) -> Interval:
@@ -221,13 +214,12 @@ def _mean(values: Sequence[float], over: Sequence[float] | None = None) -> Inter
     if n < 2 or below <= 0:
         return _single([float(np.sum(values)) / below] if below > 0 else [])
     centre = float(np.sum(values)) / below
-    ways = len(_signs(n))
-    k = max(1, _rejected(n, 1 - LEAST))
-    coverage = 1 - 2 * k / ways
-    found = _typical(values, over)
+    k = max(1, rejected(n, 1 - LEAST))
+    coverage = 1 - 2 * k / ways(n)
+    found = typical(values, over)
     if over is not None:
         # a choice whose sum below is not above 0 bounds no share: it may lie beyond either end
-        bounded = _signs(n)[1:] @ np.asarray(over, dtype=float) > 0
+        bounded = _sums(over)[1:] > 0
         k -= int(np.count_nonzero(~bounded))
         found = found[bounded]
         if k < 1:
@@ -241,8 +233,9 @@ def _sign_flip(values: Sequence[float], above: bool = False) -> float:
     """The p-value, two-sided, or against a mean of 0 or less; 1 for fewer than two pairs."""
     if len(values) < 2:
         return 1.0
-    sums = (2 * _signs(len(values)) - 1) @ np.asarray(values, dtype=float)
+    whole = float(np.sum(values))
+    sums = 2 * _sums(values) - whole
     if above:
-        return float(np.mean(sums >= np.sum(values) - 1e-12))
-    far = abs(float(np.sum(values))) * (1 - 1e-12) - 1e-15
+        return float(np.mean(sums >= whole - 1e-12))
+    far = abs(whole) * (1 - 1e-12) - 1e-14
     return float(np.mean(np.abs(sums) >= far))

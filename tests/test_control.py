@@ -61,8 +61,8 @@ def made(spec: RunSpec, level: int, flops: float) -> Record:
     header = {"unit": "bits per output bit", "options": {"task": {"protocol": protocol}}}
     record = Record(spec, header)
     record.curve = [
-        {"timesteps": share * spec.timesteps, "updates": 1, "seconds": share, "flops": share * flops,
-         "bits": 0.1, "t_task": level if share >= 0.5 else 0, "level_n": 1}
+        {"timesteps": share * spec.timesteps, "updates": 1, "seconds": share,
+         "flops": share * flops, "bits": 0.1, "t_task": level if share >= 0.5 else 0, "level_n": 1}
         for share in (0.25, 0.5, 1)
     ]  # fmt: skip
     record.end = {"status": "complete", "activation_bytes": 1, "peak_memory_bytes": 1}

@@ -8,14 +8,13 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from harness.analysis.power import detectable, least_p
 from harness.analysis.table import brackets
 from harness.statistics import (
     LEAST,
     Interval,
-    detectable,
     difference,
     interval,
-    least_p,
     ratio,
     ratio_of_medians,
     share,

@@ -6,10 +6,10 @@ import math
 
 import pytest
 
-from harness.analysis.power import CANNOT, decides, power, smallest
+from harness.analysis.power import CANNOT, decides, detectable, power, smallest
 from harness.claim import Finding
 from harness.registry import Registry
-from harness.statistics import Interval, Paired, detectable, difference
+from harness.statistics import Interval, Paired, difference
 from tests.test_verdict import run
 
 

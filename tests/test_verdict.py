@@ -98,7 +98,8 @@ def test_methods_are_equivalent_where_no_difference_as_large_as_the_margin_can_b
     assert found(near, 0.05) == "undecided"  # adjusted
     assert found([v + 0.2 for v in near]) == "supported"  # a difference is said first
     assert found([v * 8 for v in near]) == "undecided"
-    assert found([0.1, -0.1] * 2) == "undecided"  # too few pairs
+    assert found([*near[:4], 0.05], 0.04) == "undecided"  # too few pairs
+    assert found(near[:6], 0.04) == "equivalent"
     for sign in (1, -1):  # each side is tested: 1.25 times is 0.22 in logarithms
         assert ratio([(math.exp(sign * (v + 0.3)), 1) for v in near], margin=1.25).within > 0.9
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cache
+
+import numpy as np
 
 from harness.analysis.text import aligned
 from harness.analysis.verdict import adjusted, heading, said_p, unrecorded
 from harness.claim import FEWEST, LEVEL, Claim, Finding
-from harness.statistics import detectable, least_p
+from harness.statistics import rejected, typical, ways
 from harness.store import Record
 
 CANNOT = "cannot decide"
@@ -63,3 +66,23 @@ def smallest(finding: Finding, tests: int) -> str:
     )
     digits = finding.digits
     return f"below {low:.{digits}f} or above {high:.{digits}f} {finding.unit}"
+
+
+def least_p(n: int) -> float:
+    """The smallest p-value that the sign-flip test of n pairs can give."""
+    return 1.0 if n < 2 else 2 / ways(n)
+
+
+@cache
+def detectable(n: int, level: float, power: float = 0.8) -> float:
+    """The smallest mean effect that the sign-flip test of n pairs finds, in standard deviations.
+
+    Found with probability `power` at p <= level, among pairs that are normally distributed, in a
+    seeded simulation; inf where no effect is large enough.
+    """
+    k = rejected(n, level)
+    if k < 1:
+        return math.inf
+    draws = np.random.default_rng(0).normal(size=(400, n))
+    bounds = [float(np.partition(typical(each), k - 1)[k - 1]) for each in draws]
+    return float(np.quantile(np.negative(bounds), power))

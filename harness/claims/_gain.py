@@ -55,10 +55,13 @@ def early(group: Sequence[Pair]) -> str:
 def reached(record: Record, share: float) -> float:
     """T_task of the level solved at the first point of the curve at or past a share of the budget.
 
-    At or past, since an update may end a few timesteps beyond the mark of its point.
+    At or past, since an update may end a few timesteps beyond the mark of its point. What becomes
+    of the run later, a collapse among it, does not count then.
     """
-    past = [row for row in record.curve if row["timesteps"] >= share * record.spec.timesteps]
-    return span(record, past[0]["seconds"]) if past else NONE_SOLVED  # it diverged before
+    past = [
+        row["t_task"] for row in record.curve if row["timesteps"] >= share * record.spec.timesteps
+    ]
+    return max(past[0], NONE_SOLVED) if past else NONE_SOLVED  # it diverged before
 
 
 def symbols(beside: Sequence[Pair], theirs: str = "truncation") -> tuple[str, ...]:
