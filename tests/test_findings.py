@@ -1311,7 +1311,9 @@ FREE = re.compile(
     r"|[1235]00 updates|batches of 1,024|90 %|layers 0, 3 and 5|95 %|T than 5"
     r"|takes 1, 4 or 16 times|layers of 1,024 units|its 500,000 updates"
     r"|[23]00,000(?: timesteps)?|150,000 timesteps|after 30,000\b|scale 0\.8|LSTM 128\b"
-    r"|window of (?:16|40)|[Oo]ne of 16|clip of 0\.1|that of 40"
+    r"|window of (?:16|40)|[Oo]ne of 16"
+    r"|just below 0\.05|0\.003\b|0\.0003|has? 0\.01\b|`dni` 0\.01|0\.2 timesteps|from 100 on"
+    r"|in the 50,000|tuned for 18,000|1\.25 times or more|makes it 4 or 5|after 120,000|1 is chance"
 )
 """Digits that are no finding: options, windows, and the size of the model."""
 
