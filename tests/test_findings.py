@@ -1203,8 +1203,9 @@ FACTS: dict[tuple[str, str], list[Callable[[], str]]] = {
         ),
         lambda: f"`dni` solves {where_long('than tbptt', '(reset)')} times the T_task of",
         lambda: (
-            f"after 150,000 timesteps it solves {updates_early(10)} times the T_task of truncation, "
-            f"after 450,000 {updates_early(30)} times, after 1,500,000 "
+            f"after 150,000 timesteps it solves {updates_early(10)} times the T_task of "
+            "truncation, after 450,000 "
+            f"{updates_early(30)} times, after 1,500,000 "
             f"{where_long('than tbptt', '1,500,000')} times"
         ),
         lambda: (
