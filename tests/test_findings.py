@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import cache, partial
 from itertools import starmap
 from statistics import fmean, median
@@ -1433,3 +1434,12 @@ def test_settings_of_long_training_are_the_best_trials_or_within_a_fifth_of_a_ti
     for calls in tried.values():
         (mine,) = (score for call, score in calls.items() if call in used)
         assert mine >= max(calls.values()) - 0.2
+
+
+def test_sg_has_the_settings_of_dni_and_truncation_one_rate_on_either_side_of_five() -> None:
+    specs = [s for part in table1_long.parts() for s in part if "copy" in s.task]
+    for spec in specs:
+        if spec.trainer.startswith("sg("):
+            assert replace(spec, trainer=spec.trainer.replace("sg(", "dni(")) in specs
+    rates = {(s.T, s.lr) for s in specs if s.trainer.startswith("tbptt(")}
+    assert rates == {*((T, 3e-4) for T in (2, 3, 4)), *((T, 3e-3) for T in (5, 8, 16))}
