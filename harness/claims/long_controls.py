@@ -11,6 +11,9 @@ from harness.statistics import ratio
 from harness.store import Record
 from harness.suites import long_controls as parts
 
+LOST = 0.8
+"""Bits on the level after the last one solved, above which little of that is left; 1 is chance."""
+
 
 class LongControls(Claim):
     """`dni` beside truncation where one thing is changed; a method beside itself, unchanged."""
@@ -41,13 +44,13 @@ def _after(W: int, warmed: Sequence[Record]) -> Finding | None:
     def gain(end: Record, then: Record) -> tuple[float, float]:
         return span(end), reached(then, W / then.spec.timesteps)
 
-    chance = sum(record.curve[-1]["bits"] > 0.8 for record in warmed)
+    lost = sum(record.curve[-1]["bits"] > LOST for record in warmed)
     return Finding(
         says=f"dni solves more than its warm-up of {W:,} timesteps has",
         where=f"{where(warmed)}, T=3",
         paired=ratio(units(runs, gain, "geometric"), margin=MARGIN), null=1,
         unit="× T_task, the end / the warm-up's", if_true="above",
-        details=(f"{chance} of {len(warmed)} runs end above 0.8 bits, where 1 is chance",),
+        details=(f"{lost} of {len(warmed)} runs end above {LOST} bits, where 1 is chance",),
     )  # fmt: skip
 
 

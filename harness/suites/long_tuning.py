@@ -1,6 +1,6 @@
-"""Trials for `table1_long`: the same number for every method, at half of its budget.
+"""Trials for `table1_long`, at half of its budget.
 
-Copy at T = 3, two seeds, nineteen trials a method. Truncation and `dni` also on copy at T = 2, 5, 8
+Copy at T = 3, two seeds, nineteen trials for every method. Truncation and `dni` also on copy at T = 2, 5, 8
 and on repeat copy at T = 3, seven each. Text at T = 2, 8 and 40, a seed, nine or ten trials.
 A trial's score is T_task averaged over training, as in `tuning`; on text the best validation.
 """
@@ -13,8 +13,8 @@ from harness.registry import Registry
 from harness.spec import RunSpec
 from harness.suite import Suite
 from harness.suites.table1_desk import text
+from harness.suites.table1_long import COPY, REPEAT
 
-COPY, REPEAT = "plain_copy(bits=4)", "repeat_copy(bits=4)"
 SEEDS = range(2)
 TIMESTEPS, TEXT_TIMESTEPS = 150_000, 100_000
 RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
