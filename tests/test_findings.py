@@ -1219,7 +1219,7 @@ FACTS: dict[tuple[str, str], list[Callable[[], str]]] = {
         ),
     ],
     ("docs/verdicts.md", "What it comes to"): [
-        lambda: f"it is {long_gains('dni', 'tbptt', (2, 3, 4, 5))}.",
+        lambda: f"it is {long_gains('dni', 'tbptt', (2, 3, 4, 5))}, at T = 4 undecided",
         lambda: f"solves {listed(by_T('equal T', (2, 3, 4, 5)))} times the T_task of truncation",
         lambda: (
             f"solves {by_T('equal memory', [2])[0]} times its T_task at T = 2; at T = 3 and 4 "

@@ -1,7 +1,7 @@
 """Trials for `table1_long`, at half of its budget.
 
-Copy at T = 3, two seeds, nineteen trials for every method. Truncation and `dni` also on copy at T = 2, 5, 8
-and on repeat copy at T = 3, seven each. Text at T = 2, 8 and 40, a seed, nine or ten trials.
+Copy at T = 3, two seeds, nineteen trials for every method. Truncation and `dni` also on copy at
+T = 2, 5, 8 and on repeat copy at T = 3, seven each. Text at T = 2, 8 and 40, a seed, nine or ten.
 A trial's score is T_task averaged over training, as in `tuning`; on text the best validation.
 """
 
