@@ -1,7 +1,7 @@
 """Trials for `table1_long`, at half of its budget.
 
-Copy at T = 3, two seeds, nineteen trials for every method. Truncation and `dni` also on copy at
-T = 2, 5, 8 and on repeat copy at T = 3, seven each. Text at T = 2, 8 and 40, a seed, nine or ten.
+Copy at T = 3, two seeds, nineteen trials for every method; on copy at other windows and on repeat
+copy at T = 3 eight. Text at T = 2, 8 and 40, a seed, nine or ten.
 A trial's score is T_task averaged over training, as in `tuning`; on text the best validation.
 """
 
@@ -38,15 +38,18 @@ def copying() -> list[Arm]:
     ]  # fmt: skip
 
 
-def elsewhere(T: int) -> list[Arm]:
-    """Fewer, at another window or on another task."""
+def elsewhere(T: int, *methods: str) -> list[Arm]:
+    """Eight a method, at another window or on another task."""
     low = RATES[1:3]
-    return [
-        *((f"tbptt(T={T})", lr, 1.0) for lr in RATES[1:]),
-        *((f"tbptt(T={T})", lr, 0.1) for lr in low),
-        *((f"dni(T={T}, scale=0.8)", lr, 1.0) for lr in RATES[1:]),
-        *((f"dni(T={T}, scale=0.5)", lr, 1.0) for lr in low),
-    ]
+    arms: list[Arm] = []
+    for method in methods or ("tbptt", "dni", "sg"):
+        if method == "tbptt":
+            arms += [(f"tbptt(T={T})", lr, 1.0) for lr in RATES]
+            arms += [(f"tbptt(T={T})", lr, 0.1) for lr in low]
+        else:
+            arms += [(f"{method}(T={T}, scale=0.8)", lr, 1.0) for lr in RATES]
+            arms += [(f"{method}(T={T}, scale=0.5)", lr, 1.0) for lr in low]
+    return arms
 
 
 def language() -> list[Arm]:
@@ -69,7 +72,8 @@ class LongTuning(Suite):
             *(RunSpec(task=task, trainer=trainer, lr=lr, clip=clip, seed=seed, timesteps=TIMESTEPS)
               for task, arms in (
                   (COPY, copying()), (COPY, elsewhere(8)), (REPEAT, elsewhere(3)),
-                  (COPY, elsewhere(5)), (COPY, elsewhere(2)),
+                  (COPY, elsewhere(5)), (COPY, elsewhere(2)), (COPY, elsewhere(4)),
+                  (COPY, elsewhere(16, "tbptt")),
               )
               for trainer, lr, clip in arms for seed in SEEDS),
             *(RunSpec(task=text(), trainer=trainer, lr=lr, clip=clip, model="lstm(hidden=128)",
