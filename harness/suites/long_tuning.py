@@ -1,7 +1,7 @@
 """Trials for `table1_long`, at half of its budget.
 
 Copy at T = 3, two seeds, nineteen trials for every method; on copy at other windows and on repeat
-copy at T = 3 eight. Text at T = 2, 8 and 40, a seed, nine or ten.
+copy at T = 3 eight; λ-returns eight on copy at T = 3. Text at T = 2, 8 and 40, a seed, nine or ten.
 A trial's score is T_task averaged over training, as in `tuning`; on text the best validation.
 """
 
@@ -52,6 +52,14 @@ def elsewhere(T: int, *methods: str) -> list[Arm]:
     return arms
 
 
+def returns() -> list[Arm]:
+    """Eight of λ-returns, at λ = 1: by rate, block and scale."""
+    return [
+        (f"dni_lambda(T=3, K={K}, scale={scale})", lr, 1.0)
+        for lr, K, scale in product((3e-3, 1e-2), (4, 8), (0.8, 1.0))
+    ]
+
+
 def language() -> list[Arm]:
     """Likewise on text, with three rates: at T = 40, where updates are few, the larger three."""
     return [
@@ -73,7 +81,7 @@ class LongTuning(Suite):
               for task, arms in (
                   (COPY, copying()), (COPY, elsewhere(8)), (REPEAT, elsewhere(3)),
                   (COPY, elsewhere(5)), (COPY, elsewhere(2)), (COPY, elsewhere(4)),
-                  (COPY, elsewhere(16, "tbptt")),
+                  (COPY, elsewhere(16, "tbptt")), (COPY, returns()),
               )
               for trainer, lr, clip in arms for seed in SEEDS),
             *(RunSpec(task=text(), trainer=trainer, lr=lr, clip=clip, model="lstm(hidden=128)",
