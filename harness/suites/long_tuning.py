@@ -79,9 +79,9 @@ class LongTuning(Suite):
         return [
             *(RunSpec(task=task, trainer=trainer, lr=lr, clip=clip, seed=seed, timesteps=TIMESTEPS)
               for task, arms in (
-                  (COPY, copying()), (COPY, elsewhere(8)), (REPEAT, elsewhere(3)),
-                  (COPY, elsewhere(5)), (COPY, elsewhere(2)), (COPY, elsewhere(4)),
-                  (COPY, elsewhere(16, "tbptt")), (COPY, returns()),
+                  (COPY, copying()), (COPY, returns()),
+                  (COPY, elsewhere(8)), (REPEAT, elsewhere(3)), (COPY, elsewhere(5)),
+                  (COPY, elsewhere(2)), (COPY, elsewhere(4)), (COPY, elsewhere(16, "tbptt")),
               )
               for trainer, lr, clip in arms for seed in SEEDS),
             *(RunSpec(task=text(), trainer=trainer, lr=lr, clip=clip, model="lstm(hidden=128)",
