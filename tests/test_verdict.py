@@ -305,6 +305,14 @@ def test_where_training_is_long_and_a_longer_window_gains_nothing_no_gain_is_jud
     assert any(x.split()[0] == "supported" and "than sg" in x for x in found)
 
 
+def test_where_training_is_long_lambda_returns_are_held_beside_dni_too(registry: Registry) -> None:
+    levels = {"dni_lambda(T=3)": (0, 8, 12), "dni(T=3)": (0, 6, 8), "tbptt(T=3)": (0, 4, 4)}
+    records = [long_run(t, s, *solved) for s in range(10) for t, solved in levels.items()]
+    found = lines("longer_training", records, registry)
+    ruled = [line.split()[:2] for line in found if "dni_lambda solves" in line]
+    assert ruled == [["supported", "3.00"], ["supported", "1.50"]]
+
+
 def test_where_training_is_long_text_is_judged_too(registry: Registry) -> None:
     scores = {"dni(T=2)": 1.9, "tbptt(T=2)": 2.0, "tbptt(T=40)": 1.8}
     records = [text(trainer, s, score) for s in range(10) for trainer, score in scores.items()]

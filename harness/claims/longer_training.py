@@ -11,7 +11,10 @@ from harness.claims._gain import MARGIN, beside_in_score, beyond, early, reached
 from harness.statistics import ratio
 from harness.store import Record
 
-BESIDE = (("dni", "tbptt"), ("sg", "tbptt"), ("dni", "sg"))
+BESIDE = (
+    ("dni", "tbptt"), ("sg", "tbptt"), ("dni_lambda", "tbptt"),
+    ("dni", "sg"), ("dni_lambda", "dni"),
+)  # fmt: skip
 """What is compared at equal T: the first is said to be better."""
 
 SHARE = 0.1
@@ -19,7 +22,7 @@ SHARE = 0.1
 
 
 class LongerTraining(Claim):
-    """`dni` and `sg` beside `tbptt`, and `dni` beside `sg`: a finding a T, each at its own setting.
+    """Predictions beside `tbptt` and beside each other: a finding a T, each at its own setting.
 
     Then whether the gap to truncation is wider at the end than after a tenth of the budget. On text
     bits per character. Beside truncation stands the headroom.
@@ -43,19 +46,18 @@ class LongerTraining(Claim):
 def _longer(
     ours: str, theirs: str, T: int, group: Sequence[Pair], records: Sequence[Record]
 ) -> Finding:
-    """At one T, beside what truncation costs there or how far `sg` predicts."""
+    """At one T, beside what truncation costs there, or how far `sg` predicts."""
     room = headroom(group, records, lambda a, b, c: (span(a), span(b), span(c)))
     truncated = theirs == "tbptt"
+    costs = (line(room, ours),) if truncated else ()
+    horizon = (beyond(group, 2 * T),) if theirs == "sg" else ()
     return Finding(
         says=f"{ours} solves longer dependencies than {theirs} at equal T",
         where=f"{where_beside(group)}, T={T}",
         paired=ratio(units(group, spans, "geometric"), margin=None if truncated else MARGIN),
         null=1, unit=f"× T_task, {ours} / {theirs}", if_true="above",
         headroom=room.found.effect if truncated and room else None,
-        details=(
-            line(room, ours) if truncated else beyond(group, 2 * T),
-            early(group), *symbols(group, theirs),
-        ),
+        details=(*costs, *horizon, early(group), *symbols(group, theirs)),
     )  # fmt: skip
 
 

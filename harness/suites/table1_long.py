@@ -15,7 +15,7 @@ from harness.spec import RunSpec
 from harness.suite import Suite
 from harness.suites.table1_desk import text
 
-SEEDS, FEWER = range(100, 110), range(100, 106)
+SEEDS, FEWER, MORE = range(100, 110), range(100, 106), range(110, 120)
 THREE = ("tbptt", "dni", "sg")
 TIMESTEPS, TEXT_TIMESTEPS = 300_000, 200_000
 COPY, REPEAT = "plain_copy(bits=4)", "repeat_copy(bits=4)"
@@ -88,7 +88,11 @@ def parts() -> list[list[RunSpec]]:
         both(8, *THREE),
         both(3, "dni_aux", seeds=FEWER),
         language((8,)),
-        both(3, "recomputed", "behind", seeds=FEWER),
+        both(3, "dni_lambda"),
+        both(4, *THREE, seeds=MORE),
+        both(5, *THREE, seeds=MORE),
+        both(3, "behind", seeds=FEWER),
+        both(3, "recomputed", seeds=FEWER),
     ]
 
 
