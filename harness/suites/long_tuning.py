@@ -1,7 +1,8 @@
 """Trials for `table1_long`, at half of its budget.
 
 Copy at T = 3, two seeds, nineteen trials for every method; on copy at other windows and on repeat
-copy at T = 3 eight; λ-returns eight on copy at T = 3. Text at T = 2, 8 and 40, a seed, nine or ten.
+copy at T = 3 eight; λ-returns twelve, on copy at T = 3. Text at T = 2, 8 and 40, a seed, nine or
+ten.
 A trial's score is T_task averaged over training, as in `tuning`; on text the best validation.
 """
 
@@ -53,10 +54,10 @@ def elsewhere(T: int, *methods: str) -> list[Arm]:
 
 
 def returns() -> list[Arm]:
-    """Eight of λ-returns, at λ = 1: by rate, block and scale."""
+    """Twelve of λ-returns, at λ = 1: by rate, block and scale."""
     return [
         (f"dni_lambda(T=3, K={K}, scale={scale})", lr, 1.0)
-        for lr, K, scale in product((3e-3, 1e-2), (4, 8), (0.8, 1.0))
+        for lr, K, scale in product(RATES[2:5], (4, 8), (0.8, 1.0))
     ]
 
 
