@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
 import torch
@@ -93,12 +94,17 @@ class Model(Stage):
 
     def split(self, state: Tensor) -> tuple[Tensor, ...]:
         """Cut a state (..., d_state) into one part for each stage, in order."""
-        widths = [stage.d_state for stage in self.stages()]
+        widths = self._widths
         if max(widths) < sum(widths):
             return tuple(state.split(widths, -1))
         # one has all of it, or none has any: a cut would copy the gradient
         nothing = state.new_empty((*state.shape[:-1], 0)) if any(widths) else state
-        return tuple(state if width else nothing for width in widths)
+        return tuple([state if width else nothing for width in widths])
+
+    @cached_property
+    def _widths(self) -> list[int]:
+        """Of the state's parts; looked up once, since every window asks for them."""
+        return [stage.d_state for stage in self.stages()]
 
     def join(self, parts: list[Tensor]) -> Tensor:
         """Join the parts of a state, one for each stage: (..., d_state)."""
