@@ -25,6 +25,7 @@ Settings = dict[str, tuple[str, float, float]]
 COPYING: Settings = {
     "tbptt": ("", 3e-3, 1.0), "sg": (", scale=0.8", 1e-2, 1.0), "dni": (", scale=0.8", 1e-2, 1.0),
     "dni_aux": (", scale=0.8", 1e-2, 1.0),  # as dni
+    "dni_lambda": (", K=8, scale=0.8", 3e-3, 1.0),
     "recomputed": ("", 1e-2, 0.1), "behind": (", dtype='bfloat16', share=0.25", 1e-2, 1.0),
 }  # fmt: skip
 SMALL = ("", 3e-4, 0.1)
@@ -88,9 +89,10 @@ def parts() -> list[list[RunSpec]]:
         both(8, *THREE),
         both(3, "dni_aux", seeds=FEWER),
         language((8,)),
-        both(3, "dni_lambda"),
+        part(COPY, 3, "dni_lambda"),
         both(4, *THREE, seeds=MORE),
         both(5, *THREE, seeds=MORE),
+        part(REPEAT, 3, "dni_lambda"),
         both(3, "behind", seeds=FEWER),
         both(3, "recomputed", seeds=FEWER),
     ]
