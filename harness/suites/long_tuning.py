@@ -82,7 +82,7 @@ class LongTuning(Suite):
               for task, arms in (
                   (COPY, copying()), (COPY, returns()),
                   (COPY, elsewhere(8)), (REPEAT, elsewhere(3)), (COPY, elsewhere(5)),
-                  (COPY, elsewhere(2)), (COPY, elsewhere(4)), (COPY, elsewhere(16, "tbptt")),
+                  (COPY, [*elsewhere(2), ("tbptt(T=2)", 3e-5, 1.0)]), (COPY, elsewhere(4)), (COPY, elsewhere(16, "tbptt")),
               )
               for trainer, lr, clip in arms for seed in SEEDS),
             *(RunSpec(task=text(), trainer=trainer, lr=lr, clip=clip, model="lstm(hidden=128)",
