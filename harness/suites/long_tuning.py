@@ -1,8 +1,8 @@
 """Trials for `table1_long`, at half of its budget.
 
 Copy at T = 3, two seeds, nineteen trials for every method; on copy at other windows and on repeat
-copy at T = 3 eight; λ-returns twelve, on copy at T = 3. Text at T = 2, 8 and 40, a seed, nine or
-ten.
+copy at T = 3 eight, of truncation at T = 2 nine; λ-returns twelve, on copy at T = 3. Text at T = 2,
+8 and 40, a seed, nine or ten.
 A trial's score is T_task averaged over training, as in `tuning`; on text the best validation.
 """
 
@@ -82,7 +82,8 @@ class LongTuning(Suite):
               for task, arms in (
                   (COPY, copying()), (COPY, returns()),
                   (COPY, elsewhere(8)), (REPEAT, elsewhere(3)), (COPY, elsewhere(5)),
-                  (COPY, [*elsewhere(2), ("tbptt(T=2)", 3e-5, 1.0)]), (COPY, elsewhere(4)), (COPY, elsewhere(16, "tbptt")),
+                  (COPY, [*elsewhere(2), ("tbptt(T=2)", 3e-5, 1.0)]), (COPY, elsewhere(4)),
+                  (COPY, elsewhere(16, "tbptt")),
               )
               for trainer, lr, clip in arms for seed in SEEDS),
             *(RunSpec(task=text(), trainer=trainer, lr=lr, clip=clip, model="lstm(hidden=128)",
