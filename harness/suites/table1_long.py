@@ -35,6 +35,7 @@ AT_T: dict[int, Settings] = {
     3: {**COPYING, "tbptt": SMALL},
     4: {**COPYING, "tbptt": SMALL},
     8: {**COPYING, "dni": (", scale=0.8", 3e-3, 1.0), "sg": (", scale=0.8", 3e-2, 1.0)},
+    16: {**COPYING, "tbptt": ("", 1e-2, 1.0)},
 }
 """Where another setting does better by more than 0.2 timesteps of T_task, averaged over a trial."""
 TEXT: Settings = {"tbptt": ("", 3e-3, 1.0), "dni": (", scale=0.5", 3e-3, 1.0)}
