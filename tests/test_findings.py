@@ -243,6 +243,29 @@ def long_symbols(ours: str, theirs: str, task: str = "plain_copy") -> tuple[str,
     return long_detail(ours, theirs, 3, rf"{task}.*N (\S+) against (\S+), ratio (\d\.\d+ \[.*?\])")
 
 
+def long_copies(trainer: str, T: int) -> list[Record]:
+    """The runs of a method on copy."""
+    return [r for r in records("table1_long")
+            if r.spec.task == COPY and name(r) == trainer and r.spec.T == T]  # fmt: skip
+
+
+def long_flops() -> str:
+    """FLOPs of λ-returns over those of dni, for the same data."""
+    ours, theirs = (
+        median(r.curve[-1]["flops"] for r in long_copies(trainer, 3))
+        for trainer in ("dni_lambda", "dni")
+    )
+    return f"{ours / theirs:.2f}"
+
+
+def beside_a_longer_window() -> tuple[str, ...]:
+    """T_task on copy, and peak memory in kB, of λ-returns at T = 3 and of truncation at T = 8."""
+    runs = long_copies("dni_lambda", 3), long_copies("tbptt", 8)
+    assert [len(each) for each in runs] == [10, 10]
+    held = (median(map(memory, each)) / 1000 for each in runs)
+    return (*(f"{median(map(span, each)):g}" for each in runs), *(f"{kb:,.0f}" for kb in held))
+
+
 def long_text(T: int) -> tuple[Finding, str, str]:
     """Of dni on text; what a window of 8 gains in bits, and the share that dni wins back."""
     (one,) = (
@@ -328,7 +351,7 @@ def as_they_had_solved(T: int) -> str:
     """The gain of dni with collapsed runs at the level that they had solved."""
     runs = [r for r in records("table1_long") if levelled(r)]
     beside = pairs(runs, of("dni", T=T, scale=0.8), of("tbptt", T=T), lambda r: None)
-    assert len(beside) == 20
+    assert len(beside) == {4: 40, 5: 20}[T]
 
     def levels(a: Record, b: Record) -> tuple[float, float]:
         return (max(a.curve[-1]["t_task"], NONE_SOLVED), max(b.curve[-1]["t_task"], NONE_SOLVED))
@@ -870,7 +893,9 @@ FACTS: dict[tuple[str, str], list[Callable[[], str]]] = {
             f"`dni` solves {long_gains('dni', 'tbptt', (2, 3, 4, 5))} times the T_task of "
             f"truncation at T = 2, 3, 4 and 5, and {long_gains('dni', 'tbptt', [8])} times at T = 8"
         ),
-        lambda: "it copies {} symbols, truncation {}.".format(*long_symbols("dni", "tbptt")),
+        lambda: "it copies {0} symbols, truncation {1}, and {2} where".format(
+            *long_symbols("dni", "tbptt")[:2], long_symbols("dni_lambda", "tbptt")[0]
+        ),
         lambda: (
             f"`dni` solves {controlled('tbptt(T=3)', '(reset)')} times the T_task of truncation "
             f"where each episode starts afresh, {controlled('tbptt(T=3)', '(carried)')} times "
@@ -1068,6 +1093,7 @@ FACTS: dict[tuple[str, str], list[Callable[[], str]]] = {
         lambda: f"`recomputed(T=3)` {over_behind('recomputed(T=3)')}",
     ],
     ("docs/methods.md", "What remedies reach"): [
+        lambda: f"they solve {long_gains('dni_lambda', 'dni', [3])} times its T_task",
         lambda: (
             f"still solves {remedy(SMALL)} times the T_task of `dni`, in "
             f"{over_dni_in(SMALL, 'memory')} times its memory and "
@@ -1193,6 +1219,17 @@ FACTS: dict[tuple[str, str], list[Callable[[], str]]] = {
             *five_solved()
         ),
         lambda: f"`dni` solves {long_gains('dni', 'sg')} times the T_task of `sg`",
+        lambda: (
+            f"`dni_lambda` solves {long_gains('dni_lambda', 'tbptt', [3])} times the T_task of "
+            f"truncation and {long_gains('dni_lambda', 'dni', [3])} times that of `dni`, for "
+            f"{long_flops()} times the FLOPs of `dni`"
+        ),
+        lambda: "On copy it copies {0} symbols: {2} times as many as truncation".format(
+            *long_symbols("dni_lambda", "tbptt")
+        ),
+        lambda: "T_task {}, that of truncation at T = 8 is {}, in {} and {} kB".format(
+            *beside_a_longer_window()
+        ),
         lambda: "solves {} timesteps of T_task more than truncation; `dni` wins back {} of".format(
             *long_rooms()
         ),
@@ -1313,8 +1350,8 @@ FREE = re.compile(
     r"|[1235]00 updates|batches of 1,024|90 %|layers 0, 3 and 5|95 %|T than 5"
     r"|takes 1, 4 or 16 times|layers of 1,024 units|its 500,000 updates"
     r"|[23]00,000(?: timesteps)?|150,000 timesteps|after 30,000\b|scale 0\.8|LSTM 128\b"
-    r"|window of (?:16|40)|[Oo]ne of 16|window of 8"
-    r"|just above 0\.05|0\.003\b|0\.0003|has? 0\.01\b|`dni` 0\.01|0\.2 timesteps|from 100 on"
+    r"|window of (?:16|40)|[Oo]ne of 16|window of 8|blocks of 8|up to 24 timesteps"
+    r"|just above 0\.05|0\.00[13]\b|0\.000[13]|0\.0[13]\b|scale 0\.5|0\.2 timesteps|from 100 on"
     r"|in the 50,000|tuned for 18,000|1\.25 times or more|makes it 4 or 5|after 120,000|1 is chance"
 )
 """Digits that are no finding: options, windows, and the size of the model."""

@@ -90,6 +90,7 @@ def parts() -> list[list[RunSpec]]:
         both(5, "dni", "sg", seeds=MORE),
         both(2, *THREE),
         both(8, *THREE),
+        both(2, "dni", "sg", seeds=MORE),
         language((2, 5), (20, 40)),
         both(3, "dni_aux", seeds=FEWER),
         language((8,)),
