@@ -893,7 +893,7 @@ FACTS: dict[tuple[str, str], list[Callable[[], str]]] = {
             f"`dni` solves {long_gains('dni', 'tbptt', (2, 3, 4, 5))} times the T_task of "
             f"truncation at T = 2, 3, 4 and 5, and {long_gains('dni', 'tbptt', [8])} times at T = 8"
         ),
-        lambda: "it copies {0} symbols, truncation {1}, and {2} where".format(
+        lambda: "it copies {} symbols, truncation {}, and {} where".format(
             *long_symbols("dni", "tbptt")[:2], long_symbols("dni_lambda", "tbptt")[0]
         ),
         lambda: (

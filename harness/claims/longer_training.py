@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.analysis.headroom import headroom, line
-from harness.analysis.pairs import Pair, by_T, levelled, of, pairs, span, spans, units, where_beside
+from harness.analysis.pairs import (
+    Pair,
+    by_T,
+    levelled,
+    name,
+    of,
+    pairs,
+    span,
+    spans,
+    units,
+    where_beside,
+)
 from harness.claim import Claim, Finding
 from harness.claims._gain import MARGIN, beside_in_score, beyond, early, reached, symbols
 from harness.statistics import ratio
@@ -47,7 +58,9 @@ def _longer(
     ours: str, theirs: str, T: int, group: Sequence[Pair], records: Sequence[Record]
 ) -> Finding:
     """At one T, beside what truncation costs there, or how far `sg` predicts."""
-    room = headroom(group, records, lambda a, b, c: (span(a), span(b), span(c)))
+    room = headroom(
+        _with_the_longest(group, records), records, lambda a, b, c: (span(a), span(b), span(c))
+    )
     truncated = theirs == "tbptt"
     costs = (line(room, ours),) if truncated else ()
     horizon = (beyond(group, 2 * T),) if theirs == "sg" else ()
@@ -59,6 +72,15 @@ def _longer(
         headroom=room.found.effect if truncated and room else None,
         details=(*costs, *horizon, early(group), *symbols(group, theirs)),
     )  # fmt: skip
+
+
+def _with_the_longest(group: Sequence[Pair], records: Sequence[Record]) -> list[Pair]:
+    """The pairs at whose seeds the longest window was run, too."""
+    longest = max((r.spec.T or 0 for r in records if name(r) == "tbptt"), default=0)
+    where = {
+        (r.spec.task, r.spec.seed) for r in records if name(r) == "tbptt" and longest == r.spec.T
+    }
+    return [(a, b) for a, b in group if (b.spec.task, b.spec.seed) in where]
 
 
 def _wider(T: int, group: Sequence[Pair]) -> Finding:

@@ -16,6 +16,9 @@ from harness.suites.table1_long import COPY, FEWER, TIMESTEPS, both, part
 METHODS = ("tbptt", "dni")
 LARGER = 3e-3
 """The rate that suits truncation at T = 8, ten times that of T = 3."""
+SMALLER = 1e-4
+STEEPER = 3e-2
+"""The highest rate of any trial."""
 WARM_UPS = (TIMESTEPS // 10, 4 * TIMESTEPS // 10)
 """Timesteps, as shares of the budget those of the suite `claims`."""
 UPDATES = 500_000
@@ -36,6 +39,16 @@ def reset() -> list[RunSpec]:
 def faster() -> list[RunSpec]:
     """Truncation at a larger learning rate."""
     return [replace(spec, lr=LARGER, clip=1.0) for spec in unchanged("tbptt")]
+
+
+def slower() -> list[RunSpec]:
+    """Truncation on copy at a smaller rate, which ends higher in the trials, though later."""
+    return [replace(spec, lr=SMALLER) for spec in part(COPY, 3, "tbptt")]
+
+
+def steeper() -> list[RunSpec]:
+    """`sg` at T = 8 at the rate of its best trial, which was of copy."""
+    return [replace(spec, lr=STEEPER) for spec in both(8, "sg")]
 
 
 def warmed(W: int) -> list[RunSpec]:
@@ -60,4 +73,4 @@ class LongControls(Suite):
 
     def runs(self, registry: Registry) -> list[RunSpec]:
         after = [spec for W in WARM_UPS for spec in warmed(W)]
-        return [*unchanged(), *reset(), *faster(), *after, *longer()]
+        return [*unchanged(), *reset(), *faster(), *slower(), *steeper(), *after, *longer()]

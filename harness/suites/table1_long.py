@@ -34,10 +34,14 @@ AT_T: dict[int, Settings] = {
     2: {**COPYING, "tbptt": ("", 1e-4, 1.0), "sg": (", scale=0.5", 1e-3, 1.0)},
     3: {**COPYING, "tbptt": SMALL},
     4: {**COPYING, "tbptt": SMALL},
-    8: {**COPYING, "dni": (", scale=0.8", 3e-3, 1.0), "sg": (", scale=0.8", 3e-2, 1.0)},
+    8: {**COPYING, "dni": (", scale=0.8", 3e-3, 1.0), "sg": (", scale=0.8", 3e-3, 1.0)},
     16: {**COPYING, "tbptt": ("", 1e-2, 1.0)},
 }
-"""Where another setting does better by more than 0.2 timesteps of T_task, averaged over a trial."""
+"""Where another setting does better by more than 0.2 timesteps of T_task, averaged over a trial.
+
+But `sg` at T = 8: the best trial on copy, at the highest rate, does not hold on repeat copy: see
+`long_controls`.
+"""
 TEXT: Settings = {"tbptt": ("", 3e-3, 1.0), "dni": (", scale=0.5", 3e-3, 1.0)}
 TEXT_LONGER: Settings = {"tbptt": ("", 1e-2, 0.1)}
 """Where windows are long and updates few: tried at T = 40."""
@@ -90,7 +94,6 @@ def parts() -> list[list[RunSpec]]:
         both(5, "dni", "sg", seeds=MORE),
         both(2, *THREE),
         both(8, *THREE),
-        both(2, "dni", "sg", seeds=MORE),
         language((2, 5), (20, 40)),
         both(3, "dni_aux", seeds=FEWER),
         language((8,)),
