@@ -40,7 +40,7 @@ from harness.names.call import Call, canonical
 from harness.registry import Registry
 from harness.simulation import predictions
 from harness.simulation.costs import Link
-from harness.statistics import difference, interval, ratio
+from harness.statistics import difference, interval, ratio, ratio_of_medians
 from harness.store import Record
 from harness.suites import controls, depth, long_controls, table1_long
 from harness.suites.backward_cost import MULTIPLES
@@ -266,11 +266,36 @@ def beside_a_longer_window() -> tuple[str, ...]:
     return (*(f"{median(map(span, each)):g}" for each in runs), *(f"{kb:,.0f}" for kb in held))
 
 
-def long_text(T: int) -> tuple[Finding, str, str]:
-    """Of dni on text; what a window of 8 gains in bits, and the share that dni wins back."""
+def at_the_smaller_rate() -> tuple[str, ...]:
+    """Of truncation on copy at T = 3 and 1e-4: seeds at T_task 5; N of λ-returns over its; N."""
+    slow = {r.spec.seed: r for r in records("long_controls") if r.spec in long_controls.slower()}
+    symbols = [(float(r.curve[-1]["level_n"]), float(slow[r.spec.seed].curve[-1]["level_n"]))
+               for r in long_copies("dni_lambda", 3)]  # fmt: skip
+    solved_5 = sum(span(r) == 5 for r in slow.values())
+    middle = f"{median(n for _, n in symbols):g}"
+    return f"{solved_5} of {len(slow)}", ratio_of_medians(symbols).said(2), middle
+
+
+def at_the_steeper_rate() -> tuple[str, ...]:
+    """T_task of sg on repeat copy at T = 8, lowest and highest: at 0.03, and at its own rate."""
+    steep = [r for r in records("long_controls") if r.spec in long_controls.steeper()]
+    own = [r for r in records("table1_long") if name(r) == "sg" and r.spec.T == 8]
+    found = [[span(r) for r in runs if r.spec.task != COPY] for runs in (steep, own)]
+    assert [len(each) for each in found] == [10, 10]
+    return tuple(f"{level(each)}" for each in found for level in (min, max))
+
+
+def on_text(T: int) -> Finding:
+    """dni beside truncation, in the suite of the longest training."""
     (one,) = (
         f for f in findings("longer_training") if f.says == BITS and f.where.endswith(f"T={T}")
     )
+    return one
+
+
+def long_text(T: int) -> tuple[Finding, str, str]:
+    """Of dni on text; what a window of 8 gains in bits, and the share that dni wins back."""
+    one = on_text(T)
     pattern = r"headroom (\S+) .* tbptt\(T=8\); dni wins back (\S+) \["
     (said,) = one.details
     room = re.match(pattern, said)
@@ -280,7 +305,7 @@ def long_text(T: int) -> tuple[Finding, str, str]:
 
 def long_bits(T: int, digits: int) -> str:
     """By how much dni differs from truncation on text."""
-    return f"{abs(long_text(T)[0].paired.effect.centre):.{digits}f}"
+    return f"{abs(on_text(T).paired.effect.centre):.{digits}f}"
 
 
 def where_long(says: str, where: str = "") -> str:
@@ -893,8 +918,10 @@ FACTS: dict[tuple[str, str], list[Callable[[], str]]] = {
             f"`dni` solves {long_gains('dni', 'tbptt', (2, 3, 4, 5))} times the T_task of "
             f"truncation at T = 2, 3, 4 and 5, and {long_gains('dni', 'tbptt', [8])} times at T = 8"
         ),
-        lambda: "it copies {} symbols, truncation {}, and {} where".format(
-            *long_symbols("dni", "tbptt")[:2], long_symbols("dni_lambda", "tbptt")[0]
+        lambda: "it copies {} symbols, truncation {} ({} at a smaller rate), and {} where".format(
+            *long_symbols("dni", "tbptt")[:2],
+            at_the_smaller_rate()[2],
+            long_symbols("dni_lambda", "tbptt")[0],
         ),
         lambda: (
             f"`dni` solves {controlled('tbptt(T=3)', '(reset)')} times the T_task of truncation "
@@ -1227,9 +1254,16 @@ FACTS: dict[tuple[str, str], list[Callable[[], str]]] = {
         lambda: "On copy it copies {0} symbols: {2} times as many as truncation".format(
             *long_symbols("dni_lambda", "tbptt")
         ),
-        lambda: "T_task {}, that of truncation at T = 8 is {}, in {} and {} kB".format(
+        lambda: "T_task is {}, that of truncation at T = 8 is {}, in {} and {} kB".format(
             *beside_a_longer_window()
         ),
+        lambda: "{} seeds of truncation then end at T_task 5, and `dni_lambda` copies {}".format(
+            *at_the_smaller_rate()
+        ),
+        lambda: "it ends at T_task {} to {} on repeat copy, at 0.003 at {} to {}".format(
+            *at_the_steeper_rate()
+        ),
+        lambda: f"At T = 8 `dni` scores {long_bits(8, 4)} bits more",
         lambda: "solves {} timesteps of T_task more than truncation; `dni` wins back {} of".format(
             *long_rooms()
         ),
@@ -1256,7 +1290,7 @@ FACTS: dict[tuple[str, str], list[Callable[[], str]]] = {
         ),
     ],
     ("docs/verdicts.md", "What it comes to"): [
-        lambda: f"it is {long_gains('dni', 'tbptt', (2, 3, 4, 5))}, at T = 4 undecided",
+        lambda: f"it is {long_gains('dni', 'tbptt', (2, 3, 4, 5))}: all supported",
         lambda: f"solves {listed(by_T('equal T', (2, 3, 4, 5)))} times the T_task of truncation",
         lambda: (
             f"solves {by_T('equal memory', [2])[0]} times its T_task at T = 2; at T = 3 and 4 "
@@ -1350,7 +1384,7 @@ FREE = re.compile(
     r"|[1235]00 updates|batches of 1,024|90 %|layers 0, 3 and 5|95 %|T than 5"
     r"|takes 1, 4 or 16 times|layers of 1,024 units|its 500,000 updates"
     r"|[23]00,000(?: timesteps)?|150,000 timesteps|after 30,000\b|scale 0\.8|LSTM 128\b"
-    r"|window of (?:16|40)|[Oo]ne of 16|window of 8|blocks of 8|up to 24 timesteps"
+    r"|window of (?:16|40)|[Oo]ne of 16|window of 8|γ = 0\.8"
     r"|just above 0\.05|0\.00[13]\b|0\.000[13]|0\.0[13]\b|scale 0\.5|0\.2 timesteps|from 100 on"
     r"|in the 50,000|tuned for 18,000|1\.25 times or more|makes it 4 or 5|after 120,000|1 is chance"
 )
@@ -1402,14 +1436,16 @@ def test_what_is_called_undecided_is_and_nothing_else() -> None:
         *["undecided"] * 3, "equivalent",
     ]  # fmt: skip
     assert [ruling("longer_training", over_sg, T) for T in LONG] == [
-        "equivalent", "equivalent", "undecided", "undecided", "equivalent",
+        "undecided", "equivalent", "contradicted", "equivalent", "equivalent",
     ]  # fmt: skip
     for better in ("dni", "sg"):
         says = f"{better} solves longer dependencies than tbptt"
-        four = "supported" if better == "sg" else "undecided"
         assert [ruling("longer_training", says, T) for T in LONG] == [
-            "supported", "supported", four, "supported", "undecided",
+            *["supported"] * 4, "undecided",
         ]  # fmt: skip
+    for worse in ("tbptt", "dni"):
+        says = f"dni_lambda solves longer dependencies than {worse}"
+        assert ruling("longer_training", says, 3) == "supported"
     assert ruling("longer_training", BITS, 2) == "supported"
     assert ruling("longer_training", BITS, 5) == "undecided"
     assert ruling("longer_training", BITS, 8) == "no"  # headroom
@@ -1472,16 +1508,17 @@ def test_settings_of_long_training_are_the_best_trials_or_within_a_fifth_of_a_ti
         for spec in part
         if "copy" in spec.task
     }
-    for calls in tried.values():
+    for place, calls in tried.items():
         (mine,) = (score for call, score in calls.items() if call in used)
-        assert mine >= max(calls.values()) - 0.2
+        # but for sg at T = 8, whose best trial does not hold on repeat copy
+        assert (mine >= max(calls.values()) - 0.2) == (place != (COPY, "sg", 8))
 
 
-def test_sg_has_the_settings_of_dni_from_3_to_5_and_truncation_four_rates() -> None:
+def test_sg_has_the_settings_of_dni_but_at_2_and_truncation_four_rates() -> None:
     specs = [s for part in table1_long.parts() for s in part if "copy" in s.task]
     for spec in specs:
         if spec.trainer.startswith("sg("):
             twin = replace(spec, trainer=spec.trainer.replace("sg(", "dni("))
-            assert (twin in specs) == (spec.T in (3, 4, 5))
+            assert (twin in specs) == (spec.T != 2)
     rates = {(s.T, s.lr) for s in specs if s.trainer.startswith("tbptt(")}
     assert rates == {(2, 1e-4), (3, 3e-4), (4, 3e-4), (5, 3e-3), (8, 3e-3), (16, 1e-2)}
