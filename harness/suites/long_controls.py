@@ -1,7 +1,7 @@
-"""What the gap of long training depends on: protocol, rate, warm-up, updates.
+"""What the gap of long training depends on: protocol, rates, warm-up, updates.
 
-Copy and repeat copy at T = 3, at the settings of `table1_long`, one of them changed at a time, on
-its seeds: the runs that are not changed are its own.
+Copy and repeat copy at T = 3, `sg` at T = 8, at the settings of `table1_long`, one of them changed
+at a time, on its seeds: the runs that are not changed are its own.
 """
 
 from __future__ import annotations
