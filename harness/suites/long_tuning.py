@@ -1,8 +1,8 @@
 """Trials for `table1_long`, at half of its budget.
 
 Copy at T = 3, two seeds, nineteen trials for every method; on copy at other windows and on repeat
-copy at T = 3 eight, of truncation at T = 2 nine; λ-returns twelve, on copy at T = 3. Text at T = 2,
-8 and 40, a seed, nine or ten.
+copy at T = 3 eight, of truncation at T = 2 nine; λ-returns on copy at T = 3 alone. Text at T = 2, 8
+and 40, a seed, nine or ten.
 A trial's score is T_task averaged over training, as in `tuning`; on text the best validation.
 """
 
@@ -54,11 +54,14 @@ def elsewhere(T: int, *methods: str) -> list[Arm]:
 
 
 def returns() -> list[Arm]:
-    """Twelve of λ-returns, at λ = 1: by rate, block and scale."""
-    return [
-        (f"dni_lambda(T=3, K={K}, scale={scale})", lr, 1.0)
-        for lr, K, scale in product(RATES[2:5], (4, 8), (0.8, 1.0))
+    """λ-returns at λ = 1: by rate, block and scale."""
+    tried = [
+        *product(RATES[2:5], (4, 8), (0.8, 1.0)),
+        *product(RATES[2:5], (16,), (0.8,)),
+        *product(RATES[2:4], (16,), (1.0,)),
+        *product(RATES[3:4], (8, 16), (0.9,)),
     ]
+    return [(f"dni_lambda(T=3, K={K}, scale={scale})", lr, 1.0) for lr, K, scale in tried]
 
 
 def language() -> list[Arm]:

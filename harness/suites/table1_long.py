@@ -93,6 +93,7 @@ def parts() -> list[list[RunSpec]]:
         both(4, *THREE, seeds=MORE),
         both(5, "dni", "sg", seeds=MORE),
         both(2, *THREE),
+        both(2, "dni", "sg", seeds=MORE),
         both(8, *THREE),
         language((2, 5), (20, 40)),
         both(3, "dni_aux", seeds=FEWER),
