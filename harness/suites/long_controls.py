@@ -16,7 +16,8 @@ from harness.suites.table1_long import COPY, FEWER, TIMESTEPS, both, part
 METHODS = ("tbptt", "dni")
 LARGER = 3e-3
 """The rate that suits truncation at T = 8, ten times that of T = 3."""
-SMALLER = 1e-4
+SMALLER = {3: 1e-4, 4: 1e-4, 5: 3e-4}
+"""For truncation by T: a rate that ends as high in the trials, or higher, though later."""
 STEEPER = 3e-2
 """The highest rate of any trial."""
 WARM_UPS = (TIMESTEPS // 10, 4 * TIMESTEPS // 10)
@@ -42,8 +43,18 @@ def faster() -> list[RunSpec]:
 
 
 def slower() -> list[RunSpec]:
-    """Truncation on copy at a smaller rate, which ends higher in the trials, though later."""
-    return [replace(spec, lr=SMALLER) for spec in part(COPY, 3, "tbptt")]
+    """Truncation on copy at a smaller rate."""
+    return [
+        replace(spec, lr=rate) for T, rate in SMALLER.items() for spec in part(COPY, T, "tbptt")
+    ]
+
+
+def without_returns() -> list[RunSpec]:
+    """`dni_lambda` at λ = 0: targets of `dni`, still regressed on by blocks."""
+    return [
+        replace(spec, trainer=spec.trainer.replace(")", ", lam=0.0)"))
+        for spec in part(COPY, 3, "dni_lambda", seeds=FEWER)
+    ]
 
 
 def steeper() -> list[RunSpec]:
@@ -73,4 +84,5 @@ class LongControls(Suite):
 
     def runs(self, registry: Registry) -> list[RunSpec]:
         after = [spec for W in WARM_UPS for spec in warmed(W)]
-        return [*unchanged(), *reset(), *faster(), *slower(), *steeper(), *after, *longer()]
+        return [*unchanged(), *reset(), *faster(), *slower(), *steeper(), *after, *longer(),
+                *without_returns()]  # fmt: skip
