@@ -45,8 +45,10 @@ class Episode:
         A window is itself an episode, except that only the weights of all windows together sum to
         1, so that the losses of the windows add up to the loss of the episode.
         """
-        for start in range(0, self.length, T):
-            yield self.part(start, start + T)
+        parts = zip(self.x.split(T), self.y.split(T), self.weight.split(T), strict=True)
+        last = (self.length - 1) // T
+        for k, (x, y, weight) in enumerate(parts):
+            yield Episode(x, y, weight, self.fresh and k == 0, self.final and k == last, self.past)
 
     def part(self, start: int, stop: int) -> Episode:
         """The timesteps from `start` up to `stop`, or up to the end where that comes first."""

@@ -6,6 +6,7 @@ import copy
 import gc
 import math
 import random
+from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,6 +20,7 @@ from harness.engines import compiled, own_product, products
 from harness.engines.base import Eager, Engine
 from harness.engines.choice import Auto
 from harness.engines.compiled import Compiled
+from harness.engines.traced import inductor
 from harness.episode import Episode
 from harness.optimiser import Optimiser
 from harness.registry import Registry
@@ -82,9 +84,8 @@ def hold(eager: Engine, other: Engine, kinds: list[tuple[int, bool, bool]] = KIN
         for update in (*eager.optimisers, *other.optimisers):
             update.at(number + 0.5)
         torch.testing.assert_close(
-            torch.stack(other.learn(episode)), torch.stack(eager.learn(episode)),
-            rtol=1e-9, atol=1e-12,
-        )  # fmt: skip
+            other.learn(episode), eager.learn(episode), rtol=1e-9, atol=1e-12
+        )
         hold_state(eager, other)
 
 
@@ -283,6 +284,37 @@ def test_our_own_product_is_the_product(turned: tuple[bool, bool], M: int, K: in
     own_product.own(a, b, out, times=2)
     error = (out - a.double() @ b.double()).abs().max()
     assert error < 1e-6 * K
+
+
+def test_a_factor_of_several_products_is_packed_once_and_again_where_it_was_written_to(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(products, "choice", lambda shape: products.OWN)
+
+    def made(a: Tensor, b: Tensor, once: Tensor) -> list[Tensor]:
+        before = [a @ b, a.sin() @ b, a @ once]
+        b.mul_(2.0)
+        return [*before, a @ b, a.cos() @ b]
+
+    given = [torch.randn(3, 5), torch.randn(5, 7), torch.randn(5, 2)]
+    expected = made(*(tensor.clone() for tensor in given))
+    graph = products.replaced(torch_internals.traced(made, [t.clone() for t in given]))
+    called = Counter(node.target for node in graph.graph.nodes)
+    assert called[own_product.PACKED] == 2
+    assert (called[own_product.OF_PACKED], called[own_product.PRODUCT]) == (4, 1)
+    torch.testing.assert_close(graph(*given), expected)
+
+
+@pytest.mark.long
+def test_our_own_products_of_stacks_are_the_products(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(products, "choice", lambda shape: products.OWN)
+
+    def made(a: Tensor, b: Tensor, once: Tensor) -> list[Tensor]:
+        return [a @ b, a.sin() @ b, a @ once]
+
+    given = [torch.randn(4, 3, 300), torch.randn(4, 300, 70), torch.randn(4, 300, 2)]
+    compiled = inductor(torch_internals.traced(made, given), given)
+    torch.testing.assert_close(compiled(*given), made(*given), rtol=1e-4, atol=1e-4)
 
 
 def test_whose_product_is_tried_once_and_the_first_to_say_is_believed(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 
+import torch
 from torch import Tensor
 
 from harness.episode import Episode
@@ -34,10 +35,10 @@ class Engine(ABC):
         return iter(())
 
     @abstractmethod
-    def learn(self, episode: Episode) -> list[Tensor]:
-        """Make every update of the episode prepared last; return their losses (nats, detached)."""
+    def learn(self, episode: Episode) -> Tensor:
+        """Make every update of the episode prepared last; return their losses, (updates,) nats."""
 
-    def timed(self, episode: Episode, meter: Meter) -> list[Tensor]:
+    def timed(self, episode: Episode, meter: Meter) -> Tensor:
         """learn(), on the clock."""
         with meter:
             return self.learn(episode)
@@ -48,11 +49,11 @@ class Eager(Engine):
 
     name = "eager"
 
-    def learn(self, episode: Episode) -> list[Tensor]:
+    def learn(self, episode: Episode) -> Tensor:
         losses = []
         for loss in self.trainer.gradients(episode):
             for update in self.optimisers:
                 update()
             losses.append(loss)
         self.trainer.seen += episode.length
-        return losses
+        return torch.stack(losses)

@@ -64,7 +64,7 @@ class Auto(Engine):
             before = 0.0
         self.seconds += self._chosen.seconds - before
 
-    def learn(self, episode: Episode) -> list[Tensor]:
+    def learn(self, episode: Episode) -> Tensor:
         self._used.add(self._chosen.name)
         return self._chosen.learn(episode)
 

@@ -61,7 +61,7 @@ class Compiled(Engine):
         return call
 
     @torch.no_grad()
-    def learn(self, episode: Episode) -> list[Tensor]:
+    def learn(self, episode: Episode) -> Tensor:
         calls, windows = zip(*self._updates, strict=True)
         data = [self._traced.data(window) for window in windows]
         losses, self.trainer.carried = updated(calls, self._kept, data)

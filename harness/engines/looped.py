@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 
 import torch
 from torch import Tensor
@@ -54,8 +54,8 @@ void inductor_entry_impl(AtenTensorHandle* inputs, AtenTensorHandle* outputs) {
 
 def updated(
     calls: Sequence[Executable], kept: list[Tensor], data: Sequence[list[Tensor]]
-) -> tuple[list[Tensor], Tensor]:
-    """Make one update after the other; return their losses, and the state (B, d_state) that leaves.
+) -> tuple[Tensor, Tensor]:
+    """Make one update after the other; return their losses (updates,) and the state that leaves.
 
     In one call where all are compiled to C++.
 
@@ -67,13 +67,18 @@ def updated(
         for call, (*read, _) in zip(calls, data, strict=True):
             loss, state = call(*kept, *read, state)
             losses.append(loss)
-        return losses, state
+        return torch.stack(losses), state
     made = torch.empty(len(calls), dtype=state.dtype)
-    entries = [call.entry for call in calls if isinstance(call, Native)]
-    plan = torch.tensor([len(kept), len(data[0]) - 1, made.element_size(), *entries])
+    entries = (call.entry for call in calls if isinstance(call, Native))
+    plan = _plan(len(kept), len(data[0]) - 1, made.element_size(), *entries)
     flat = [plan, made, state, *kept, *(tensor for read in data for tensor in read[:-1])]
     (leaving,) = _loop()(flat)
-    return list(made.unbind()), leaving
+    return made, leaving
+
+
+@lru_cache(1000)
+def _plan(*numbers: int) -> Tensor:
+    return torch.tensor(numbers)
 
 
 _loop = cache(lambda: native.looped(SOURCE))

@@ -12,6 +12,7 @@ from pathlib import Path
 from statistics import median
 
 import torch
+from torch._ops import OpOverload
 from torch.fx import Node
 
 from harness.compat import native
@@ -25,17 +26,39 @@ ROUNDS, MOST, FLOPS = 5, 200, 40_000_000
 
 def replaced(graph: torch.fx.GraphModule) -> torch.fx.GraphModule:
     """The graph, with our own product where a trial has found it faster; in place."""
-    for node, factors, bias in _products(graph):
-        if choice(_shape(factors)) != OWN:
+    ours = {
+        node: (factors, bias)
+        for node, factors, bias in _products(graph)
+        if choice(_shape(factors)) == OWN
+    }
+    uses = Counter(b for (_, b), _ in ours.values())
+    packed: dict[Node, Node] = {}
+    call = graph.graph.call_function
+    for node in graph.graph.nodes:
+        if writes(node):
+            packed.clear()
+        if node not in ours:
             continue
+        (a, b), bias = ours[node]
         with graph.graph.inserting_before(node):
-            made = graph.graph.call_function(own_product.PRODUCT, tuple(factors))
+            if uses[b] == 1:
+                made = call(own_product.PRODUCT, (a, b))
+            else:
+                if b not in packed:
+                    packed[b] = call(own_product.PACKED, (b,))
+                columns = b.meta["val"].shape[-1]
+                made = call(own_product.OF_PACKED, (a, packed[b], columns))
             if bias is not None:
-                made = graph.graph.call_function(torch.ops.aten.add.Tensor, (made, bias))
+                made = call(torch.ops.aten.add.Tensor, (made, bias))
         node.replace_all_uses_with(made)
         graph.graph.erase_node(node)
     graph.recompile()
     return graph
+
+
+def writes(node: Node) -> bool:
+    """Whether a node changes a tensor in place, after which what was packed may be of the past."""
+    return isinstance(node.target, OpOverload) and node.target._schema.is_mutable
 
 
 def said(graph: torch.fx.GraphModule) -> str:

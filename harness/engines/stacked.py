@@ -60,19 +60,19 @@ class Stacked(Engine):
         finally:
             self.queue.clear()
 
-    def learn(self, episode: Episode) -> list[Tensor]:
+    def learn(self, episode: Episode) -> Tensor:
         if self.trainer.phase:
             before = dict(self.trainer.memory)
-            losses = self._alone.learn(episode)
+            alone = self._alone.learn(episode)
             for name, place in before.items():  # in the stack, if the run is already in it
                 place.copy_(self.trainer.memory[name])
             self.trainer.memory = before
-            return losses
+            return alone
         self.trainer.seen += episode.length
         losses, self.losses = self.losses, []
-        return losses
+        return torch.stack(losses)
 
-    def timed(self, episode: Episode, meter: Meter) -> list[Tensor]:
+    def timed(self, episode: Episode, meter: Meter) -> Tensor:
         """learn(); the clock gets this run's share of the stack's seconds."""
         if self.trainer.phase:
             return super().timed(episode, meter)

@@ -163,7 +163,7 @@ class Run:
         """The timed part of an episode, and its results."""
         losses = self.engine.timed(episode, self.meter)
         self.done["timesteps"] += episode.length
-        nats: list[float] = torch.stack(losses).tolist()
+        nats: list[float] = losses.tolist()
         for number, value in enumerate(nats, start=self.done["updates"] + 1):
             if not math.isfinite(value):
                 raise DivergenceError(f"the loss became {value} at update {number}")

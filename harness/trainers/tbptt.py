@@ -53,6 +53,9 @@ class Tbptt(Trainer):
             self.memory = {"h": self.model.initial_state(batch)}
 
     def cut(self, episode: Episode) -> Iterator[Episode]:
+        if self.every == self.T:
+            yield from super().cut(episode)
+            return
         for start in range(0, episode.length, self.every):
             past = min(start, self.T - self.every)
             window = episode.part(start - past, start + self.every)
