@@ -292,11 +292,12 @@ def test_a_factor_of_several_products_is_packed_once_and_again_where_it_was_writ
     monkeypatch.setattr(products, "choice", lambda shape: products.OWN)
 
     def made(a: Tensor, b: Tensor, once: Tensor) -> list[Tensor]:
-        before = [a @ b, a.sin() @ b, a @ once]
+        turned = b.t()
+        before = [a @ turned, a.sin() @ turned, a @ once]
         b.mul_(2.0)
-        return [*before, a @ b, a.cos() @ b]
+        return [*before, a @ turned, a.cos() @ turned]
 
-    given = [torch.randn(3, 5), torch.randn(5, 7), torch.randn(5, 2)]
+    given = [torch.randn(3, 5), torch.randn(7, 5), torch.randn(5, 2)]
     expected = made(*(tensor.clone() for tensor in given))
     graph = products.replaced(torch_internals.traced(made, [t.clone() for t in given]))
     called = Counter(node.target for node in graph.graph.nodes)
@@ -310,7 +311,7 @@ def test_our_own_products_of_stacks_are_the_products(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(products, "choice", lambda shape: products.OWN)
 
     def made(a: Tensor, b: Tensor, once: Tensor) -> list[Tensor]:
-        return [a @ b, a.sin() @ b, a @ once]
+        return [a.bmm(b), a.sin().bmm(b), a.bmm(once)]
 
     given = [torch.randn(4, 3, 300), torch.randn(4, 300, 70), torch.randn(4, 300, 2)]
     compiled = inductor(torch_internals.traced(made, given), given)
