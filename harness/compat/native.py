@@ -8,10 +8,12 @@ import importlib.util
 import os
 import platform
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import torch
 from torch import Tensor
@@ -115,9 +117,28 @@ def _by_inductor(
         return made[-1]
 
     # the cache of autograd would not ask for `inner` again
-    with uncollected(), config.patch(enable_autograd_cache=False):
+    with uncollected(), _plainly_called(), config.patch(enable_autograd_cache=False):
         call: Any = compile_fx(graph, [*inputs], inner_compile=inner, config_patches=options)
     return call, made[-1]
+
+
+@contextmanager
+def _plainly_called() -> Iterator[None]:
+    """Inside, what calls a graph's kernels is compiled at -O1: a quarter less time than at -O3."""
+    from torch._inductor.codecache import CppWrapperCodeCache
+
+    whole = CppWrapperCodeCache.load_pybinding
+    begin, end = "\nvoid inductor_entry_impl(", "\n} // inductor_entry_impl\n"
+
+    def load(*arguments: Any, main_code: str, **named: Any) -> Any:
+        if begin in main_code and end in main_code:
+            main_code = main_code.replace(
+                begin, f'\n#pragma GCC push_options\n#pragma GCC optimize("O1"){begin}', 1
+            ).replace(end, f"{end}#pragma GCC pop_options\n", 1)
+        return whole(*arguments, main_code=main_code, **named)
+
+    with patch.object(CppWrapperCodeCache, "load_pybinding", load):
+        yield
 
 
 def _alike(call: Callable[..., list[Tensor]], native: Native, inputs: Sequence[Tensor]) -> bool:
