@@ -133,7 +133,8 @@ class Update:
         if self.how.clip:
             nn.utils.clip_grad_norm_(self.parameters, self.how.clip)
         self._optimiser.step()
-        self._optimiser.zero_grad(set_to_none=True)
+        for parameter in self.parameters:  # torch's zero_grad() takes 7 µs more, for its profiler
+            parameter.grad = None
 
     def moments(self) -> list[Tensor]:
         """What the rule remembers for every parameter, one after the other.
