@@ -162,5 +162,5 @@ def _episode(
     s: Sequences, *, share: float = 1.0, fresh: bool = True, final: bool = True
 ) -> Episode:
     """An episode whose weights sum to `share` (to zero where nothing in it is scored)."""
-    weight = s.scored * (share / s.scored.sum().clamp(min=1))
+    weight = s.scored * (share / max(s.scored.sum().item(), 1.0))
     return Episode(s.x, s.y, weight, fresh=fresh, final=final)

@@ -115,7 +115,7 @@ class Run:
                 with self.spent.on("gauging"):
                     self.done["flops"] += self.costs.of(episode).flops
             else:
-                if episode.weight.any():
+                if self.bits or episode.weight.any():
                     self._recent.append(self.bits)
                 before = self.done["timesteps"] - episode.length
                 if self._crossed(before, EVALUATIONS):
@@ -138,7 +138,7 @@ class Run:
             for _ in self.engine.waiting(episode):
                 yield Moment.WAITING, episode
             self._take(episode)
-            if episode.weight.any():  # else nothing was scored, and zero bits are no success
+            if self.bits or episode.weight.any():  # else it was not scored, and no success
                 self.task.observe(self.bits)
             yield Moment.LEARNT, episode
 
