@@ -30,8 +30,10 @@ class LongControls(Claim):
         found = [
             *(_beside(group, "dni", group, "tbptt") for group in (reset, longer)),
             _beside(usual, "tbptt", faster, "tbptt", f" at rate {parts.LARGER:g}"),
+            _beside(made_for(parts.returns(), records), "dni_lambda",
+                    made_for(parts.without_returns(), records), "dni_lambda", " at λ = 0"),
             *(_after(W, made_for(parts.warmed(W), records)) for W in parts.WARM_UPS),
-        ]
+        ]  # fmt: skip
         return [finding for finding in found if finding]
 
 

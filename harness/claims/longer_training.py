@@ -23,8 +23,8 @@ from harness.statistics import ratio
 from harness.store import Record
 
 BESIDE = (
-    ("dni", "tbptt"), ("sg", "tbptt"), ("dni_lambda", "tbptt"),
-    ("dni", "sg"), ("dni_lambda", "dni"),
+    ("dni", "tbptt"), ("sg", "tbptt"), ("dni_lambda", "tbptt"), ("behind", "tbptt"),
+    ("dni", "sg"), ("dni_lambda", "dni"), ("behind", "dni"), ("recomputed", "dni"),
 )  # fmt: skip
 """What is compared at equal T: the first is said to be better."""
 

@@ -49,12 +49,14 @@ def slower() -> list[RunSpec]:
     ]
 
 
+def returns() -> list[RunSpec]:
+    """`dni_lambda` on copy, unchanged."""
+    return part(COPY, 3, "dni_lambda", seeds=FEWER)
+
+
 def without_returns() -> list[RunSpec]:
-    """`dni_lambda` at λ = 0: targets of `dni`, still regressed on by blocks."""
-    return [
-        replace(spec, trainer=spec.trainer.replace(")", ", lam=0.0)"))
-        for spec in part(COPY, 3, "dni_lambda", seeds=FEWER)
-    ]
+    """The same at λ = 0: targets of `dni`, still regressed on by blocks."""
+    return [replace(spec, trainer=spec.trainer.replace(")", ", lam=0.0)")) for spec in returns()]
 
 
 def steeper() -> list[RunSpec]:
@@ -85,4 +87,4 @@ class LongControls(Suite):
     def runs(self, registry: Registry) -> list[RunSpec]:
         after = [spec for W in WARM_UPS for spec in warmed(W)]
         return [*unchanged(), *reset(), *faster(), *slower(), *steeper(), *after, *longer(),
-                *without_returns()]  # fmt: skip
+                *returns(), *without_returns()]  # fmt: skip
