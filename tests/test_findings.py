@@ -258,17 +258,35 @@ def long_flops() -> str:
     return f"{ours / theirs:.2f}"
 
 
-def beside_a_longer_window() -> tuple[str, ...]:
-    """T_task on copy, and peak memory in kB, of λ-returns at T = 3 and of truncation at T = 8."""
-    runs = long_copies("dni_lambda", 3), long_copies("tbptt", 8)
-    assert [len(each) for each in runs] == [10, 10]
-    held = (median(map(memory, each)) / 1000 for each in runs)
-    return (*(f"{median(map(span, each)):g}" for each in runs), *(f"{kb:,.0f}" for kb in held))
+def in_memory(trainer: str, T: int) -> tuple[str, str]:
+    """T_task and peak kB where training is long, on copy and on repeat copy."""
+    both = [[r for r in records("table1_long") if r.spec.task == task and name(r) == trainer
+             and r.spec.T == T] for task in (COPY, table1_long.REPEAT)]  # fmt: skip
+    return (
+        listed(f"{median(map(span, runs)):g}" for runs in both),
+        listed(f"{median(map(memory, runs)) / 1000:,.0f}" for runs in both) + " kB",
+    )
+
+
+def slower(T: int) -> dict[int, Record]:
+    """Runs of truncation on copy at a smaller rate than its own, by seed."""
+    specs = [spec for spec in long_controls.slower() if f"T={T}" in spec.trainer]
+    found = {r.spec.seed: r for r in records("long_controls") if r.spec in specs}
+    assert len(found) == 10
+    return found
+
+
+def at_smaller_rates() -> list[str]:
+    """T_task of truncation on copy at T = 4 and 5, in the median: the same as at its own rate."""
+    middles = [f"{median(map(span, slower(T).values())):g}" for T in (4, 5)]
+    own = [f"{median(map(span, long_copies('tbptt', T)[:10])):g}" for T in (4, 5)]
+    assert middles == own
+    return middles
 
 
 def at_the_smaller_rate() -> tuple[str, ...]:
     """Of truncation on copy at T = 3 and 1e-4: seeds at T_task 5; N of λ-returns over its; N."""
-    slow = {r.spec.seed: r for r in records("long_controls") if r.spec in long_controls.slower()}
+    slow = slower(3)
     symbols = [(float(r.curve[-1]["level_n"]), float(slow[r.spec.seed].curve[-1]["level_n"]))
                for r in long_copies("dni_lambda", 3)]  # fmt: skip
     solved_5 = sum(span(r) == 5 for r in slow.values())
@@ -918,10 +936,13 @@ FACTS: dict[tuple[str, str], list[Callable[[], str]]] = {
             f"`dni` solves {long_gains('dni', 'tbptt', (2, 3, 4, 5))} times the T_task of "
             f"truncation at T = 2, 3, 4 and 5, and {long_gains('dni', 'tbptt', [8])} times at T = 8"
         ),
-        lambda: "it copies {} symbols, truncation {} ({} at a smaller rate), and {} where".format(
+        lambda: (
+            "it copies {} symbols, truncation {} ({} at a smaller rate), `dni_lambda`, whose M "
+            "learns λ-returns, {}, `behind` {}"
+        ).format(
             *long_symbols("dni", "tbptt")[:2],
             at_the_smaller_rate()[2],
-            long_symbols("dni_lambda", "tbptt")[0],
+            *(long_symbols(ours, "tbptt")[0] for ours in ("dni_lambda", "behind")),
         ),
         lambda: (
             f"`dni` solves {controlled('tbptt(T=3)', '(reset)')} times the T_task of truncation "
@@ -1247,16 +1268,37 @@ FACTS: dict[tuple[str, str], list[Callable[[], str]]] = {
         ),
         lambda: f"`dni` solves {long_gains('dni', 'sg')} times the T_task of `sg`",
         lambda: (
-            f"`dni_lambda` solves {long_gains('dni_lambda', 'tbptt', [3])} times the T_task of "
-            f"truncation and {long_gains('dni_lambda', 'dni', [3])} times that of `dni`, for "
-            f"{long_flops()} times the FLOPs of `dni`"
+            f"`dni_lambda` at T = 3 solves {long_gains('dni_lambda', 'tbptt', [3])} times the "
+            f"T_task of truncation and {long_gains('dni_lambda', 'dni', [3])} times that of `dni` (copy "
+            f"ten seeds, repeat copy six), on copy for {long_flops()} times the FLOPs of `dni`"
         ),
         lambda: "On copy it copies {0} symbols: {2} times as many as truncation".format(
             *long_symbols("dni_lambda", "tbptt")
         ),
-        lambda: "T_task is {}, that of truncation at T = 8 is {}, in {} and {} kB".format(
-            *beside_a_longer_window()
+        lambda: (
+            "its T_task is {} on copy and {} on repeat copy, in {}; that of truncation at T = 5 is "
+            "{}, in {}, at T = 8 {}, in {}"
+        ).format(
+            *in_memory("dni_lambda", 3)[0].split(" and "),
+            in_memory("dni_lambda", 3)[1],
+            *in_memory("tbptt", 5),
+            *in_memory("tbptt", 8),
         ),
+        lambda: "its T_task is {}, in {}, that of truncation at T = 16 is {}, in {}".format(
+            *in_memory("behind", 3), *in_memory("tbptt", 16)
+        ),
+        lambda: "on repeat copy {} against {}, {} times".format(
+            *long_symbols("dni_lambda", "tbptt", "repeat_copy")
+        ),
+        lambda: f"it solves {where_long('at λ = 0')} times what it does at λ = 0",
+        lambda: (
+            f"`behind` solves {long_gains('behind', 'tbptt', [3])} times the T_task of truncation "
+            f"and {long_gains('behind', 'dni', [3])} times that of `dni`"
+        ),
+        lambda: "On copy `behind` copies {} symbols, on repeat copy {}".format(
+            *(long_symbols("behind", "tbptt", task)[0] for task in ("plain_copy", "repeat_copy"))
+        ),
+        lambda: f"T_task {listed(at_smaller_rates())} in the median at T = 4 and 5",
         lambda: "{} seeds of truncation then end at T_task 5, and `dni_lambda` copies {}".format(
             *at_the_smaller_rate()
         ),
