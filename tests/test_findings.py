@@ -1269,8 +1269,9 @@ FACTS: dict[tuple[str, str], list[Callable[[], str]]] = {
         lambda: f"`dni` solves {long_gains('dni', 'sg')} times the T_task of `sg`",
         lambda: (
             f"`dni_lambda` at T = 3 solves {long_gains('dni_lambda', 'tbptt', [3])} times the "
-            f"T_task of truncation and {long_gains('dni_lambda', 'dni', [3])} times that of `dni` (copy "
-            f"ten seeds, repeat copy six), on copy for {long_flops()} times the FLOPs of `dni`"
+            f"T_task of truncation and {long_gains('dni_lambda', 'dni', [3])} times that of `dni` "
+            "(copy ten seeds, repeat copy six), on copy for "
+            f"{long_flops()} times the FLOPs of `dni`"
         ),
         lambda: "On copy it copies {0} symbols: {2} times as many as truncation".format(
             *long_symbols("dni_lambda", "tbptt")
