@@ -249,13 +249,12 @@ def long_copies(trainer: str, T: int) -> list[Record]:
             if r.spec.task == COPY and name(r) == trainer and r.spec.T == T]  # fmt: skip
 
 
-def long_flops() -> str:
-    """FLOPs of λ-returns over those of dni, for the same data."""
-    ours, theirs = (
-        median(r.curve[-1]["flops"] for r in long_copies(trainer, 3))
-        for trainer in ("dni_lambda", "dni")
+def long_flops(ours: str, theirs: str) -> str:
+    """FLOPs of one method over those of another, for the same data of copy at T = 3."""
+    mine, its = (
+        median(r.curve[-1]["flops"] for r in long_copies(trainer, 3)) for trainer in (ours, theirs)
     )
-    return f"{ours / theirs:.2f}"
+    return f"{mine / its:.2f}"
 
 
 def in_memory(trainer: str, T: int) -> tuple[str, str]:
@@ -282,6 +281,40 @@ def at_smaller_rates() -> list[str]:
     own = [f"{median(map(span, long_copies('tbptt', T)[:10])):g}" for T in (4, 5)]
     assert middles == own
     return middles
+
+
+def over_truncation_on_copy() -> list[str]:
+    """T_task of dni over that of truncation at T = 3, at the smaller rate and at its own."""
+    found = []
+    for theirs in (slower(3).values(), long_copies("tbptt", 3)):
+        beside = pairs([*long_copies("dni", 3), *theirs], of("dni"), of("tbptt"), lambda r: None)
+        assert len(beside) == 10
+        found.append(f"{ratio(units(beside, spans, 'geometric')).effect.centre:.2f}")
+    return found
+
+
+def border() -> str:
+    """The lowest and highest bits at which truncation at T = 5 ends on copy."""
+    ends = [r.curve[-1]["bits"] for r in long_copies("tbptt", 5)]
+    assert len(ends) == 10
+    return f"{min(ends):.2f} to {max(ends):.2f}"
+
+
+def beside_sg() -> list[str]:
+    """Median T_task of dni and of sg at T = 2 and at T = 4, on repeat copy and then on copy."""
+    pattern = "{}.*: T_task (\\S+) against (\\S+), "
+    return [
+        level
+        for task in ("repeat_copy", "plain_copy")
+        for T in (2, 4)
+        for level in long_detail("dni", "sg", T, pattern.format(task))
+    ]
+
+
+def trials_of_sg_at_8() -> list[str]:
+    """Scores on copy at T = 8, at rates 0.01 and 0.003."""
+    trials = best_trials()[COPY, "sg", 8]
+    return [f"{trials['sg(T=8, scale=0.8)', lr, 1.0]:.2f}" for lr in (1e-2, 3e-3)]
 
 
 def at_the_smaller_rate() -> tuple[str, ...]:
@@ -938,11 +971,11 @@ FACTS: dict[tuple[str, str], list[Callable[[], str]]] = {
         ),
         lambda: (
             "it copies {} symbols, truncation {} ({} at a smaller rate), `dni_lambda`, whose M "
-            "learns λ-returns, {}, `behind` {}"
+            "learns λ-returns, {}."
         ).format(
             *long_symbols("dni", "tbptt")[:2],
             at_the_smaller_rate()[2],
-            *(long_symbols(ours, "tbptt")[0] for ours in ("dni_lambda", "behind")),
+            long_symbols("dni_lambda", "tbptt")[0],
         ),
         lambda: (
             f"`dni` solves {controlled('tbptt(T=3)', '(reset)')} times the T_task of truncation "
@@ -1271,7 +1304,8 @@ FACTS: dict[tuple[str, str], list[Callable[[], str]]] = {
             f"`dni_lambda` at T = 3 solves {long_gains('dni_lambda', 'tbptt', [3])} times the "
             f"T_task of truncation and {long_gains('dni_lambda', 'dni', [3])} times that of `dni` "
             "(copy ten seeds, repeat copy six), on copy for "
-            f"{long_flops()} times the FLOPs of `dni`"
+            f"{long_flops('dni_lambda', 'dni')} times the FLOPs of `dni` and "
+            f"{long_flops('dni_lambda', 'tbptt')} times those of truncation"
         ),
         lambda: "On copy it copies {0} symbols: {2} times as many as truncation".format(
             *long_symbols("dni_lambda", "tbptt")
@@ -1285,25 +1319,37 @@ FACTS: dict[tuple[str, str], list[Callable[[], str]]] = {
             *in_memory("tbptt", 5),
             *in_memory("tbptt", 8),
         ),
-        lambda: "its T_task is {}, in {}, that of truncation at T = 16 is {}, in {}".format(
-            *in_memory("behind", 3), *in_memory("tbptt", 16)
-        ),
+        lambda: (
+            "its T_task is {}, in {}, trace included, that of truncation at T = 16 is {}, in {}"
+        ).format(*in_memory("behind", 3), *in_memory("tbptt", 16)),
         lambda: "on repeat copy {} against {}, {} times".format(
             *long_symbols("dni_lambda", "tbptt", "repeat_copy")
         ),
         lambda: f"it solves {where_long('at λ = 0')} times what it does at λ = 0",
         lambda: (
-            f"`behind` solves {long_gains('behind', 'tbptt', [3])} times the T_task of truncation "
-            f"and {long_gains('behind', 'dni', [3])} times that of `dni`"
+            f"`behind` solves {long_gains('behind', 'tbptt', [3])} times the T_task of truncation, "
+            f"{long_gains('behind', 'dni', [3])} times that of `dni` and "
+            f"{long_gains('behind', 'dni_lambda', [3])} times that of `dni_lambda`, the last "
+            f"undecided, for {long_flops('behind', 'tbptt')} times the FLOPs of truncation"
         ),
         lambda: "On copy `behind` copies {} symbols, on repeat copy {}".format(
             *(long_symbols("behind", "tbptt", task)[0] for task in ("plain_copy", "repeat_copy"))
         ),
         lambda: f"T_task {listed(at_smaller_rates())} in the median at T = 4 and 5",
+        lambda: "`dni` then solves {} times its T_task on copy, at their own rates {} times".format(
+            *over_truncation_on_copy()
+        ),
+        lambda: f"All ten of `tbptt(T=5)` on copy end at {border()} bits on the level that follows",
+        lambda: (
+            "T_task {1} against {0} and {3} against {2} there, in the median, {5} against {4} and "
+            "{7} against {6} on copy"
+        ).format(*beside_sg()),
+        lambda: f"`sg` solves {long_gains('sg', 'tbptt')} times.",
+        lambda: "its trials score {} at 0.01 and {} at 0.003".format(*trials_of_sg_at_8()),
         lambda: "{} seeds of truncation then end at T_task 5, and `dni_lambda` copies {}".format(
             *at_the_smaller_rate()
         ),
-        lambda: "it ends at T_task {} to {} on repeat copy, at 0.003 at {} to {}".format(
+        lambda: "ends at T_task {} to {} on repeat copy, 0.003 at {} to {}".format(
             *at_the_steeper_rate()
         ),
         lambda: f"At T = 8 `dni` scores {long_bits(8, 4)} bits more",
@@ -1486,9 +1532,12 @@ def test_what_is_called_undecided_is_and_nothing_else() -> None:
         assert [ruling("longer_training", says, T) for T in LONG] == [
             *["supported"] * 4, "undecided",
         ]  # fmt: skip
-    for worse in ("tbptt", "dni"):
-        says = f"dni_lambda solves longer dependencies than {worse}"
-        assert ruling("longer_training", says, 3) == "supported"
+    for better in ("dni_lambda", "behind"):
+        for worse in ("tbptt", "dni"):
+            says = f"{better} solves longer dependencies than {worse}"
+            assert ruling("longer_training", f"{says} at", 3) == "supported"
+    says = "behind solves longer dependencies than dni_lambda"
+    assert ruling("longer_training", says, 3) == "undecided"
     assert ruling("longer_training", BITS, 2) == "supported"
     assert ruling("longer_training", BITS, 5) == "undecided"
     assert ruling("longer_training", BITS, 8) == "no"  # headroom
@@ -1535,6 +1584,15 @@ def test_the_notes_on_speed_end_with_the_recorded_table() -> None:
     }
     notes = PAGES["results/speed/NOTES.md"]
     assert f"{said['tbptt']}, {said['dni']}" in notes
+
+
+@pytest.mark.parametrize("folder", ["table1_long", "long_controls", "long_tuning"])
+def test_records_of_long_training_are_the_runs_of_their_suite(folder: str) -> None:
+    specs = Registry().make("suite", folder).runs(Registry())
+    asked = {spec for spec in specs if "copy" in spec.task}
+    made = {r.spec for r in records(folder) if "copy" in r.spec.task}
+    assert made <= asked
+    assert {spec.trainer for spec in asked - made} <= {"recomputed(T=3)"}  # told as not run
 
 
 def test_settings_of_long_training_are_the_best_trials_or_within_a_fifth_of_a_timestep() -> None:

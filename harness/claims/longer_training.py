@@ -24,7 +24,8 @@ from harness.store import Record
 
 BESIDE = (
     ("dni", "tbptt"), ("sg", "tbptt"), ("dni_lambda", "tbptt"), ("behind", "tbptt"),
-    ("dni", "sg"), ("dni_lambda", "dni"), ("behind", "dni"), ("recomputed", "dni"),
+    ("dni", "sg"), ("dni_lambda", "dni"), ("behind", "dni"), ("behind", "dni_lambda"),
+    ("recomputed", "dni"),
 )  # fmt: skip
 """What is compared at equal T: the first is said to be better."""
 
