@@ -1031,8 +1031,13 @@ FACTS: dict[tuple[str, str], list[Callable[[], str]]] = {
         lambda: (
             f"solves {by_T('equal T', [5])[0]} times its T_task at T = 5, undecided, and "
             f"{by_T('equal T and seconds', [5])[0]} times in equal seconds; after 300,000 "
-            f"timesteps {long_gains('dni', 'tbptt', [5])} times"
+            f"timesteps {long_gains('dni', 'tbptt', [5])} times, and "
+            f"{long_gains('dni', 'tbptt', [8])} times at T = 8"
         ),
+        lambda: (
+            "`dni_lambda(T=3, K=8)` solves T_task {} on the copy tasks, in {}; `tbptt(T=5)` {}, "
+            "in {}"
+        ).format(*in_memory("dni_lambda", 3), *in_memory("tbptt", 5)),
         lambda: f"{faster('seconds than tbptt')} times the seconds of `tbptt`",
         lambda: f"and {faster('seconds than full BPTT')} times those of `bptt`",
         lambda: f"solves {rival('memory', 'recomputed(T=2)')} times its T_task |",
