@@ -1541,6 +1541,8 @@ def test_what_is_called_undecided_is_and_nothing_else() -> None:
         for worse in ("tbptt", "dni"):
             says = f"{better} solves longer dependencies than {worse}"
             assert ruling("longer_training", f"{says} at", 3) == "supported"
+    says = "dni_lambda solves longer dependencies than dni_lambda at λ = 0"
+    assert ruling("long_controls", says, 3) == "supported"
     says = "behind solves longer dependencies than dni_lambda"
     assert ruling("longer_training", says, 3) == "undecided"
     assert ruling("longer_training", BITS, 2) == "supported"
