@@ -142,7 +142,7 @@ def test_profile_prints_ratios_and_writes_its_table(
     assert call(*asked, "--results", str(results)) == 0
     said = capsys.readouterr().out
     assert "time ratio" in said
-    assert "dni(T=3), compiled, matrix products: 2 × 16 × 16 " in said
+    assert "dni(T=3), compiled, matrix products: 2 × 8 × 16 " in said
     frame = pd.read_csv(results / "profile.csv")
     assert frame["time_ratio"][0] == 1
     assert frame["flops_per_update"][0] < frame["flops_per_update"][1]

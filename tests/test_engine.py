@@ -20,7 +20,6 @@ from harness.engines import compiled, own_product, products
 from harness.engines.base import Eager, Engine
 from harness.engines.choice import Auto
 from harness.engines.compiled import Compiled
-from harness.engines.traced import inductor
 from harness.episode import Episode
 from harness.optimiser import Optimiser
 from harness.registry import Registry
@@ -304,18 +303,6 @@ def test_a_factor_of_several_products_is_packed_once_and_again_where_it_was_writ
     assert called[own_product.PACKED] == 2
     assert (called[own_product.OF_PACKED], called[own_product.PRODUCT]) == (4, 1)
     torch.testing.assert_close(graph(*given), expected)
-
-
-@pytest.mark.long
-def test_our_own_products_of_stacks_are_the_products(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(products, "choice", lambda shape: products.OWN)
-
-    def made(a: Tensor, b: Tensor, once: Tensor) -> list[Tensor]:
-        return [a.bmm(b), a.sin().bmm(b), a.bmm(once)]
-
-    given = [torch.randn(4, 3, 300), torch.randn(4, 300, 70), torch.randn(4, 300, 2)]
-    compiled = inductor(torch_internals.traced(made, given), given)
-    torch.testing.assert_close(compiled(*given), made(*given), rtol=1e-4, atol=1e-4)
 
 
 def test_whose_product_is_tried_once_and_the_first_to_say_is_believed(

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from harness.__main__ import main
-from harness.engines import fitness, stacked
+from harness.engines import fitness, products, stacked
 from harness.engines.base import Eager, Engine
 from harness.engines.replayed import Replayed
 from harness.engines.stacked import Going, Stack, Stacked
@@ -104,8 +104,10 @@ def alone(run: Going[T]) -> T:
 @pytest.mark.long
 @pytest.mark.parametrize(("engine", "trainer"), [("eager", "dni(T=3)"), ("compiled", "tbptt(T=2)")])
 def test_a_stack_of_runs_learns_what_each_learns_alone(
-    engine: str, trainer: str, registry: Registry
+    engine: str, trainer: str, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """With our own products of stacks, whatever a trial here would find."""
+    monkeypatch.setattr(products, "choice", lambda shape: products.OWN)
     specs = [spec_of(seed, trainer=trainer) for seed in range(3)]
     stack = Stack(engine, 300)
     together = stack.together([finished(spec, registry, stack) for spec in specs])

@@ -141,11 +141,9 @@ static AOTITorchError empty(AtenTensorHandle like, int64_t rows, int64_t columns
 
 extern "C" AOTITorchError aoti_torch_cpu_packed(AtenTensorHandle b, AtenTensorHandle* panels) {
     const Matrices from = matrices(b);
-    if (const auto failed = empty(b, from.rows, (from.columns + WIDEST - 1) / WIDEST * WIDEST, panels)) return failed;
-    const Matrices to = matrices(*panels);
-    for (int64_t i = 0; i < from.count; ++i)
-        packed(from.data + i * from.by_stack, from.by_row, from.by_column, from.rows, from.columns,
-               to.data + i * to.by_stack);
+    const int64_t columns = (from.columns + WIDEST - 1) / WIDEST * WIDEST;
+    if (const auto failed = empty(b, from.rows, columns, panels)) return failed;
+    packed(from.data, from.by_row, from.by_column, from.rows, from.columns, matrices(*panels).data);
     return AOTI_TORCH_SUCCESS;
 }
 
@@ -153,11 +151,8 @@ extern "C" AOTITorchError aoti_torch_cpu_product_of_packed(
     AtenTensorHandle a, AtenTensorHandle panels, int64_t columns, AtenTensorHandle* c) {
     const Matrices left = matrices(a), right = matrices(panels);
     if (const auto failed = empty(a, left.rows, columns, c)) return failed;
-    const Matrices to = matrices(*c);
-    for (int64_t i = 0; i < left.count; ++i)
-        product(left.data + i * left.by_stack, left.by_row, left.by_column,
-                right.data + i * right.by_stack, to.data + i * to.by_stack,
-                left.rows, left.columns, columns);
+    product(left.data, left.by_row, left.by_column, right.data, matrices(*c).data,
+            left.rows, left.columns, columns);
     return AOTI_TORCH_SUCCESS;
 }
 

@@ -31,7 +31,8 @@ def replaced(graph: torch.fx.GraphModule) -> torch.fx.GraphModule:
         for node, factors, bias in _products(graph)
         if choice(_shape(factors)) == OWN
     }
-    uses = Counter(b for (_, b), _ in ours.values())
+    # of stacks none is shared: under vmap every product has a view of its own
+    uses = Counter(b for (_, b), _ in ours.values() if b.meta["val"].dim() == 2)
     packed: dict[Node, Node] = {}
     call = graph.graph.call_function
     for node in graph.graph.nodes:
@@ -41,7 +42,7 @@ def replaced(graph: torch.fx.GraphModule) -> torch.fx.GraphModule:
             continue
         (a, b), bias = ours[node]
         with graph.graph.inserting_before(node):
-            if uses[b] == 1:
+            if uses[b] < 2:
                 made = call(own_product.PRODUCT, (a, b))
             else:
                 if b not in packed:
