@@ -78,6 +78,7 @@ def updated(
 
 @lru_cache(1000)
 def _plan(*numbers: int) -> Tensor:
+    """What SOURCE reads first; the same windows come again and again."""
     return torch.tensor(numbers)
 
 

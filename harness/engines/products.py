@@ -36,7 +36,7 @@ def replaced(graph: torch.fx.GraphModule) -> torch.fx.GraphModule:
     packed: dict[Node, Node] = {}
     call = graph.graph.call_function
     for node in graph.graph.nodes:
-        if writes(node):
+        if _writes(node):
             packed.clear()
         if node not in ours:
             continue
@@ -57,13 +57,13 @@ def replaced(graph: torch.fx.GraphModule) -> torch.fx.GraphModule:
     return graph
 
 
-def writes(node: Node) -> bool:
+def _writes(node: Node) -> bool:
     """Whether a node changes a tensor in place, after which what was packed may be of the past."""
     return isinstance(node.target, OpOverload) and node.target._schema.is_mutable
 
 
 def said(graph: torch.fx.GraphModule) -> str:
-    """The products of a graph, M × K × N, and whose they are: "32 × 80 × 256 own (3 times)"."""
+    """The products of a graph, M × K × N, and whose they are: "32 × 72 × 256 own (3 times)"."""
     found = Counter(_shape(factors) for _, factors, _ in _products(graph))
     return ", ".join(
         f"{' × '.join(map(str, shape[:3]))} {choice(shape)}" + f" ({count} times)" * (count > 1)

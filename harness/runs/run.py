@@ -138,7 +138,7 @@ class Run:
             for _ in self.engine.waiting(episode):
                 yield Moment.WAITING, episode
             self._take(episode)
-            if self.bits or episode.weight.any():  # else it was not scored, and no success
+            if self.bits or episode.weight.any():  # else zero bits are no success
                 self.task.observe(self.bits)
             yield Moment.LEARNT, episode
 
