@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from harness.check import at_least
+from harness.compat.torch_internals import clip
 from harness.registry import Registry
 
 
@@ -131,7 +132,7 @@ class Update:
 
     def __call__(self) -> None:
         if self.how.clip:
-            nn.utils.clip_grad_norm_(self.parameters, self.how.clip)
+            clip([p.grad for p in self.parameters if p.grad is not None], self.how.clip)
         self._optimiser.step()
         for parameter in self.parameters:  # torch's zero_grad() takes 7 µs more, for its profiler
             parameter.grad = None

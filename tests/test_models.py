@@ -17,6 +17,7 @@ from harness.registry import Registry
 from tests.conftest import (
     D_IN,
     D_OUT,
+    REGISTRY,
     excite,
     flat_gradient,
     make_model,
@@ -91,6 +92,24 @@ def test_a_stage_trained_alone_has_the_gradient_that_it_has_in_the_network() -> 
     found = [p.grad for p in below.parameters()]
     expected = gradients([model(x, state)[0]], list(below.parameters()))
     torch.testing.assert_close(found, expected)
+
+
+def test_a_forget_bias_keeps_the_cell() -> None:
+    """It is added to what is drawn without it; alone, it decides what is left of a cell."""
+    drawn = []
+    for bias in (0.0, 1.5):
+        torch.manual_seed(0)
+        text = f"lstm(hidden=2, layers=2, forget_bias={bias})"
+        model = REGISTRY.make("model", text, D_IN, D_OUT).double()
+        drawn.append(model.state_dict())
+    before, after = drawn
+    model.load_state_dict({name: after[name] - before[name] for name in after})
+    state = torch.tensor([0.0, 0.0, 1.0, -2.0, 0.0, 0.0, 3.0, 0.5], dtype=F64)  # h, c; h, c
+    _, c, _, further = model.step(torch.zeros(D_IN, dtype=F64), state).chunk(4)
+    kept = torch.tensor(1.5, dtype=F64).sigmoid()
+    torch.testing.assert_close(
+        (c, further), (kept * state[2:4], kept * state[6:]), rtol=0, atol=1e-7
+    )
 
 
 def stepped(model: Recurrent, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:

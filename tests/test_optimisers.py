@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from harness.analysis.comparison import comparison
 from harness.analysis.paired import contrasts, trainers
 from harness.analysis.pairs import of, pairs
+from harness.compat.torch_internals import clip
 from harness.engines import compiled
 from harness.engines.stacked import Going, Stack
 from harness.engines.traced import Executable, as_traced
@@ -121,6 +122,20 @@ def test_an_optimiser_by_its_name_is_what_it_was() -> None:
         nn.utils.clip_grad_norm_(theirs, 0.5)
         adam.step()
     assert all(torch.equal(a, b) for a, b in zip(parameters, theirs, strict=True))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("size", [0.0, 1e-3, 1.0, 1e3, float("inf")])
+def test_clipping_is_torchs(size: float, dtype: torch.dtype) -> None:
+    ours, theirs = ([nn.Parameter(p.to(dtype)) for p in drawn()] for _ in range(2))
+    for parameter, other in list(zip(ours, theirs, strict=True))[1:]:  # the first has none
+        parameter.grad = torch.randn_like(parameter) * size
+        other.grad = parameter.grad.clone()
+    clip([p.grad for p in ours if p.grad is not None], 0.5)
+    nn.utils.clip_grad_norm_(theirs, 0.5)
+    for parameter, other in zip(ours[1:], theirs[1:], strict=True):
+        torch.testing.assert_close(parameter.grad, other.grad, rtol=0, atol=0, equal_nan=True)
+    clip([], 0.5)
 
 
 @pytest.mark.parametrize(

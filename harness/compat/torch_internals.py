@@ -85,6 +85,19 @@ def as_a_whole(counter: FlopCounterMode) -> FlopCounterMode:
     return counter
 
 
+@torch.no_grad()
+def clip(gradients: Sequence[Tensor], norm: float) -> None:
+    """Scale gradients, in place, so that all together have at most this norm.
+
+    The operations of torch's clip_grad_norm_(), for gradients on one device; that sorts them by
+    device and dtype, and looks up what each supports, twice: half its time at LSTM 64.
+    """
+    if not gradients:
+        return
+    total = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
+    torch._foreach_mul_(gradients, (norm / (total + 1e-6)).clamp(max=1.0))
+
+
 def base(tensor: Tensor) -> Tensor | None:
     """The tensor that this one is a view of; None where it is none."""
     return tensor._base
