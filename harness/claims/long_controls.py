@@ -32,6 +32,8 @@ class LongControls(Claim):
             _beside(usual, "tbptt", faster, "tbptt", f" at rate {parts.LARGER:g}"),
             _beside(made_for(parts.returns(), records), "dni_lambda",
                     made_for(parts.without_returns(), records), "dni_lambda", " at λ = 0"),
+            _beside(usual, "tbptt", made_for(parts.untrained(parts.READ_OUT), records), "reservoir",
+                    f" at rate {parts.READ_OUT:g}"),
             *(_after(W, made_for(parts.warmed(W), records)) for W in parts.WARM_UPS),
         ]  # fmt: skip
         return [finding for finding in found if finding]

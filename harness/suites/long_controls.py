@@ -25,6 +25,8 @@ STEEPER = 3e-2
 WARM_UPS = (TIMESTEPS // 10, 4 * TIMESTEPS // 10)
 """Timesteps, as shares of the budget those of the suite `claims`."""
 UPDATES = 500_000
+READ_OUT, READ_OUTS = 1e-1, (1e-1, 1e-2, 3e-2, 3e-1)
+"""For a network that stays as it was drawn: the best rate, and all that were tried."""
 
 PUBLISHED_RATE, PUBLISHED_SEEDS = 7e-5, range(100, 103)
 PUBLISHED: tuple[dict[str, Any], ...] = (
@@ -93,6 +95,13 @@ def longer() -> list[RunSpec]:
     return [replace(spec, timesteps=3 * UPDATES) for spec in specs]
 
 
+def untrained(rate: float) -> list[RunSpec]:
+    """The read-out alone, by its rate: what an untrained network holds."""
+    return [
+        replace(spec, trainer="reservoir(T=3)", lr=rate, clip=1.0) for spec in unchanged("tbptt")
+    ]
+
+
 def published() -> list[RunSpec]:
     """Truncation on copy at the paper's rate, twice as long."""
     return [
@@ -109,5 +118,6 @@ class LongControls(Suite):
 
     def runs(self, registry: Registry) -> list[RunSpec]:
         after = [spec for W in WARM_UPS for spec in warmed(W)]
+        untrained_by_rate = [spec for rate in READ_OUTS for spec in untrained(rate)]
         return [*unchanged(), *reset(), *faster(), *slower(), *steeper(), *after, *longer(),
-                *returns(), *without_returns(), *published()]  # fmt: skip
+                *returns(), *without_returns(), *published(), *untrained_by_rate]  # fmt: skip
