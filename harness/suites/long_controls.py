@@ -25,7 +25,7 @@ STEEPER = 3e-2
 WARM_UPS = (TIMESTEPS // 10, 4 * TIMESTEPS // 10)
 """Timesteps, as shares of the budget those of the suite `claims`."""
 UPDATES = 500_000
-READ_OUT, READ_OUTS = 1e-1, (1e-1, 1e-2, 3e-2, 3e-1)
+READ_OUT, READ_OUTS = 1.0, (1e-2, 3e-2, 1e-1, 3e-1, 1.0, 3.0)
 """For a network that stays as it was drawn: the best rate, and all that were tried."""
 
 PUBLISHED_RATE, PUBLISHED_SEEDS = 7e-5, range(100, 103)
