@@ -364,6 +364,26 @@ def where_long(says: str, where: str = "") -> str:
     return effect("long_controls", says, where)
 
 
+def untrained() -> list[str]:
+    """T_task on copy and on repeat copy where the read-out alone learns: the same at every seed."""
+    runs = [r for r in records("long_controls") if r.spec.trainer == "reservoir(T=3)"]
+    assert {r.spec.lr for r in runs} == set(long_controls.READ_OUTS)
+    assert len(runs) == 12 * len(long_controls.READ_OUTS)
+    at = {rate: [span(r) for r in runs if r.spec.lr == rate] for rate in long_controls.READ_OUTS}
+    assert max(at, key=lambda rate: median(at[rate])) == long_controls.READ_OUT
+    best = [r for r in runs if r.spec.lr == long_controls.READ_OUT]
+    found = [{span(r) for r in best if r.spec.task == task} for task in (COPY, table1_long.REPEAT)]
+    assert [len(each) for each in found] == [1, 1]
+    return [f"{each:g}" for (each,) in found]
+
+
+def at_the_papers_rate() -> list[str]:
+    """T_task of truncation on copy, in the median: unchanged, then a change at a time."""
+    ended = {r.spec: span(r) for r in records("long_controls")}
+    specs, kinds = long_controls.published(), len(long_controls.PUBLISHED)
+    return [f"{median(ended[spec] for spec in specs[k::kinds]):g}" for k in range(kinds)]
+
+
 def updates_early(share: int) -> str:
     """dni over truncation after a share of the most updates, in per cent."""
     said = found("long_controls", "than tbptt", "1,500,000").details[0]
@@ -970,11 +990,12 @@ FACTS: dict[tuple[str, str], list[Callable[[], str]]] = {
             f"truncation at T = 2, 3, 4 and 5, and {long_gains('dni', 'tbptt', [8])} times at T = 8"
         ),
         lambda: (
-            "it copies {} symbols, truncation {} ({} at a smaller rate), `dni_lambda`, whose M "
-            "learns λ-returns, {}."
+            "it copies {} symbols, truncation {} ({} at a smaller rate), an untrained LSTM whose "
+            "read-out learns {}, `dni_lambda`, whose M learns λ-returns, {}."
         ).format(
             *long_symbols("dni", "tbptt")[:2],
             at_the_smaller_rate()[2],
+            int(untrained()[0]) - 3,
             long_symbols("dni_lambda", "tbptt")[0],
         ),
         lambda: (
@@ -1352,6 +1373,19 @@ FACTS: dict[tuple[str, str], list[Callable[[], str]]] = {
         lambda: "On copy it copies {} symbols, on repeat copy {}. It makes".format(
             *(long_symbols("recomputed", "dni", task)[0] for task in ("plain_copy", "repeat_copy"))
         ),
+        lambda: "T_task is {} and {} on copy and repeat copy, at every seed".format(*untrained()),
+        lambda: "truncation ends at {}, `dni` at {}".format(
+            *(in_memory(trainer, 3)[0] for trainer in ("tbptt", "dni"))
+        ),
+        lambda: (
+            f"over both it is {where_long('tbptt solves longer dependencies than reservoir')} times"
+        ),
+        lambda: (
+            "it ends at T_task {0} in the median; at {1} with forget gates that begin open (a bias "
+            "of 1), at {2} at a threshold of 0.3 bits, at {5} with LSTM 256, at {6} with batches "
+            "of 256, each by itself. Symbols of one bit make it {3}, and with an open forget gate "
+            "and that threshold {4}"
+        ).format(*at_the_papers_rate()),
         lambda: f"T_task {listed(at_smaller_rates())} in the median at T = 4 and 5",
         lambda: "`dni` then solves {} times its T_task on copy, at their own rates {} times".format(
             *over_truncation_on_copy()
