@@ -86,7 +86,7 @@ def as_a_whole(counter: FlopCounterMode) -> FlopCounterMode:
 
 
 @torch.no_grad()
-def clip(gradients: Sequence[Tensor], norm: float) -> None:
+def clip(gradients: list[Tensor], norm: float) -> None:
     """Scale gradients, in place, so that all together have at most this norm.
 
     The operations of torch's clip_grad_norm_(), for gradients on one device; that sorts them by

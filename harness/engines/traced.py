@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 from typing import TypeAlias
@@ -32,7 +33,7 @@ class Traced:
     def __init__(self, trainer: Trainer, optimisers: Sequence[Update]) -> None:
         self.trainer, self.optimisers = trainer, optimisers
         self._buffered = any(True for _ in trainer.buffers())  # else they are not looked for again
-        self._at: list[int] = []
+        self._of: list[object] = []
         self._kept: list[Tensor] = []
 
     def key(self, window: Episode) -> Hashable:
@@ -54,10 +55,12 @@ class Traced:
 
     def kept(self) -> list[Tensor]:
         """tensors() without autograd."""
-        tensors = self.tensors()
-        at = [tensor.data_ptr() for tensor in tensors]
-        if at != self._at:  # memory is replaced, and a loaded state brings moments of its own
-            self._at, self._kept = at, [tensor.data for tensor in tensors]
+        moments = [update.moments() for update in self.optimisers]
+        buffers = self.trainer.buffers() if self._buffered else ()
+        of = [*moments, *self.trainer.memory.values(), *buffers]
+        # memory is replaced, and a loaded state brings moments of its own; weights stay
+        if len(of) != len(self._of) or not all(map(operator.is_, of, self._of)):
+            self._of, self._kept = of, [tensor.data for tensor in self.tensors()]
         return self._kept
 
     def data(self, window: Episode) -> list[Tensor]:
