@@ -67,7 +67,7 @@ def learnt(bits: list[float]) -> bool:
         for trainer in TRAINERS
         for task in TASKS.values()
         for model in REGISTRY.names("model")
-        if model == "lstm" or task != TASKS["char_lm"] or trainer == "bptt"  # text takes the longest
+        if model == "lstm" or task != TASKS["char_lm"] or trainer == "bptt"  # text takes long
     ],
 )
 def test_every_trainer_learns_something_on_every_task_with_every_model(
@@ -98,9 +98,7 @@ def test_every_trainer_learns_something_on_every_task_with_every_model(
     assert learnt(bits)
 
 
-@pytest.mark.parametrize(
-    ("task", "protocol"), [("plain_copy", "stream"), ("repeat_copy", "reset")]
-)
+@pytest.mark.parametrize(("task", "protocol"), [("plain_copy", "stream"), ("repeat_copy", "reset")])
 @pytest.mark.parametrize("trainer", [each for each in TRAINERS if each != UNTRAINED])
 def test_every_trainer_solves_a_level_under_both_protocols(
     trainer: str, task: str, protocol: str, registry: Registry, monkeypatch: pytest.MonkeyPatch

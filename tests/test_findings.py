@@ -1381,6 +1381,10 @@ FACTS: dict[tuple[str, str], list[Callable[[], str]]] = {
             f"over both it is {where_long('tbptt solves longer dependencies than reservoir')} times"
         ),
         lambda: (
+            f"at the paper's rate, {long_controls.PUBLISHED_RATE:.5f}, after "
+            f"{2 * table1_long.TIMESTEPS:,} timesteps"
+        ),
+        lambda: (
             "it ends at T_task {0} in the median; at {1} with forget gates that begin open (a bias "
             "of 1), at {2} at a threshold of 0.3 bits, at {5} with LSTM 256, at {6} with batches "
             "of 256, each by itself. Symbols of one bit make it {3}, and with an open forget gate "
