@@ -1369,7 +1369,7 @@ FACTS: dict[tuple[str, str], list[Callable[[], str]]] = {
             f"{long_gains('recomputed', 'dni', [3])} times the T_task of `dni`, on copy for "
             f"{long_flops('recomputed', 'dni')} times its FLOPs"
         ),
-        lambda: "Its T_task is {}, in {}: what".format(*in_memory("recomputed", 3)),
+        lambda: "Its T_task is {}, in {}: no more".format(*in_memory("recomputed", 3)),
         lambda: "On copy it copies {} symbols, on repeat copy {}. It makes".format(
             *(long_symbols("recomputed", "dni", task)[0] for task in ("plain_copy", "repeat_copy"))
         ),
