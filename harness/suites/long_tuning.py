@@ -1,8 +1,8 @@
 """Trials for `table1_long`, at half of its budget.
 
 Copy at T = 3, two seeds, nineteen trials for every method; on copy at other windows and on repeat
-copy at T = 3 eight, of truncation at T = 2 nine; λ-returns on copy at T = 3 alone. Text at T = 2, 8
-and 40, a seed, nine or ten.
+copy at T = 3 eight, of truncation at T = 2 nine; λ-returns on copy at T = 3 alone, recomputation
+and `behind` eight trials there. Text at T = 2, 8 and 40, a seed, nine or ten.
 A trial's score is T_task averaged over training, as in `tuning`; on text the best validation.
 """
 
@@ -64,6 +64,17 @@ def returns() -> list[Arm]:
     return [(f"dni_lambda(T=3, K={K}, scale={scale})", lr, 1.0) for lr, K, scale in tried]
 
 
+def rivals() -> list[Arm]:
+    """Eight each for recomputation and for a trace: the six rates, two at another clipping."""
+    trace = "behind(T=3, dtype='bfloat16', share=0.25)"
+    return [
+        *(("recomputed(T=3)", lr, 0.1) for lr in RATES),
+        *(("recomputed(T=3)", lr, 1.0) for lr in RATES[3:5]),
+        *((trace, lr, 1.0) for lr in RATES),
+        *((trace, lr, 0.1) for lr in RATES[3:5]),
+    ]
+
+
 def language() -> list[Arm]:
     """Likewise on text, with three rates: at T = 40, where updates are few, the larger three."""
     return [
@@ -86,7 +97,7 @@ class LongTuning(Suite):
                   (COPY, copying()), (COPY, returns()),
                   (COPY, elsewhere(8)), (REPEAT, elsewhere(3)), (COPY, elsewhere(5)),
                   (COPY, [*elsewhere(2), ("tbptt(T=2)", 3e-5, 1.0)]), (COPY, elsewhere(4)),
-                  (COPY, elsewhere(16, "tbptt")),
+                  (COPY, elsewhere(16, "tbptt")), (COPY, rivals()),
               )
               for trainer, lr, clip in arms for seed in SEEDS),
             *(RunSpec(task=text(), trainer=trainer, lr=lr, clip=clip, model="lstm(hidden=128)",
