@@ -45,9 +45,9 @@ def _gap_verdict() -> str:
     return "\n".join(judged(Registry().make("claim", "dependency"), records("gap")))
 
 
-def _updates() -> str:
+def _updates(folder: Path) -> str:
     """Both engines on the two methods that the pages are about; the file holds all."""
-    table = pd.read_csv(RESULTS / "speed" / "updates.csv")
+    table = pd.read_csv(folder / "updates.csv")
     shown = table.trainer.isin(["tbptt", "dni"]) & table.contestant.isin(["eager", "compiled"])
     return turns.said(table[shown].drop(columns="over_tbptt"))
 
@@ -63,7 +63,8 @@ BLOCKS = {
     "rivals_wide": lambda: comparison(records("rivals_wide")),
     "rivals_small": lambda: comparison(records("rivals_small")),
     "verdict": _verdict,
-    "updates": _updates,
+    "updates": lambda: _updates(RESULTS / "speed"),
+    "updates on Intel": lambda: _updates(RESULTS / "speed" / "intel"),
     "commands": lambda: commands.said(pd.read_csv(RESULTS / "speed" / "commands.csv")),
 }
 

@@ -191,6 +191,7 @@ def test_every_column_is_defined() -> None:
         ("docs/methods.md", "exact_trace"),
         ("docs/methods.md", "rivals_wide"),
         ("docs/speed.md", "updates"),
+        ("docs/speed.md", "updates on Intel"),
         ("docs/speed.md", "commands"),
     ],
 )

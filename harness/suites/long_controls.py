@@ -102,6 +102,16 @@ def untrained(rate: float) -> list[RunSpec]:
     ]
 
 
+def untrained_wide() -> list[RunSpec]:
+    """The same on copy as wide as the paper's network, at the two best rates."""
+    return [
+        replace(spec, model="lstm(hidden=256)")
+        for rate in READ_OUTS[3:5]
+        for spec in untrained(rate)
+        if spec.task == COPY and spec.seed in PUBLISHED_SEEDS
+    ]
+
+
 def published() -> list[RunSpec]:
     """Truncation on copy at the paper's rate, twice as long."""
     return [
@@ -120,4 +130,5 @@ class LongControls(Suite):
         after = [spec for W in WARM_UPS for spec in warmed(W)]
         untrained_by_rate = [spec for rate in READ_OUTS for spec in untrained(rate)]
         return [*unchanged(), *reset(), *faster(), *slower(), *steeper(), *after, *longer(),
-                *returns(), *without_returns(), *published(), *untrained_by_rate]  # fmt: skip
+                *returns(), *without_returns(), *published(), *untrained_by_rate,
+                *untrained_wide()]  # fmt: skip
