@@ -26,7 +26,7 @@ COPYING: Settings = {
     "tbptt": ("", 3e-3, 1.0), "sg": (", scale=0.8", 1e-2, 1.0), "dni": (", scale=0.8", 1e-2, 1.0),
     "dni_aux": (", scale=0.8", 1e-2, 1.0),  # as dni
     "dni_lambda": (", K=8, scale=0.8", 3e-3, 1.0),
-    "recomputed": ("", 1e-2, 0.1), "behind": (", dtype='bfloat16', share=0.25", 1e-2, 1.0),
+    "recomputed": ("", 1e-2, 0.1), "behind": (", dtype='bfloat16', share=0.25", 3e-3, 1.0),
 }  # fmt: skip
 SMALL = ("", 3e-4, 0.1)
 """For truncation at T = 3 and 4."""
