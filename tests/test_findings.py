@@ -1059,12 +1059,10 @@ FACTS: dict[tuple[str, str], list[Callable[[], str]]] = {
             f"{faster_than(DDP, ALONE)} times"
         ),
         lambda: f"five seeds, {budgets('table1_desk')} timesteps, eager",
-        lambda: f"after {budgets('rivals')} timesteps, our `behind`",
+        lambda: f"after {budgets('rivals')} timesteps, our",
         lambda: f"compiled, up to {budgets('rivals_compiled')} timesteps",
         lambda: f"`behind` solves {rival('data', 'behind(T=3)')} times the T_task of `dni`",
-        lambda: (
-            f"recomputation, where episodes end, {rival('data', 'recomputed(T=3)')} times, in no"
-        ),
+        lambda: f"recomputation, where episodes end, {rival('data', 'recomputed(T=3)')} times,",
         lambda: f"in no more memory at T = 2 {rival('memory', 'recomputed(T=2)')} times.",
         lambda: (
             f"`tbptt(T=8)` solves {rival('seconds', 'tbptt(T=8)')} times, `behind` "
