@@ -1033,8 +1033,8 @@ FACTS: dict[tuple[str, str], list[Callable[[], str]]] = {
             f"truncation at T = 2, 3, 4 and 5, and {long_gains('dni', 'tbptt', [8])} times at T = 8"
         ),
         lambda: (
-            "it copies {} symbols, truncation {} ({} at a smaller rate), an untrained LSTM whose "
-            "read-out learns {}, `dni_lambda`, whose M learns λ-returns, {}, our `behind` {}."
+            "it copies {} symbols; truncation {} ({} at a smaller rate); an LSTM trained only in "
+            "its read-out {}; `dni_lambda` {}; our `behind` {}."
         ).format(
             *long_symbols("dni", "tbptt")[:2],
             at_the_smaller_rate()[2],
@@ -1055,8 +1055,8 @@ FACTS: dict[tuple[str, str], list[Callable[[], str]]] = {
             f"and {faster('seconds than tbptt', HARDEST)} times the seconds, undecided"
         ),
         lambda: (
-            f"are {faster_than(DECOUPLED, ALONE)} times as fast as one process, data parallelism "
-            f"{faster_than(DDP, ALONE)} times"
+            f"see {faster_than(DECOUPLED, ALONE)} times the examples of one in a second, data "
+            f"parallelism {faster_than(DDP, ALONE)} times"
         ),
         lambda: f"five seeds, {budgets('table1_desk')} timesteps, eager",
         lambda: f"after {budgets('rivals')} timesteps, our",
@@ -1084,7 +1084,7 @@ FACTS: dict[tuple[str, str], list[Callable[[], str]]] = {
             f"it is {missing('plain_copy (reset)')} and {missing('repeat_copy (reset)')} times "
             "what truncation keeps"
         ),
-        lambda: f"on text, at T = 5, it is {missing('char_lm')} of it",
+        lambda: f"on pydoc's text, T = 5, {missing('char_lm')} of it",
     ],
     ("README.md", "Which method should I use"): [
         lambda: (
@@ -1096,10 +1096,10 @@ FACTS: dict[tuple[str, str], list[Callable[[], str]]] = {
             f"{listed(by_T('equal memory', (3, 4)))} times, undecided"
         ),
         lambda: (
-            f"solves {by_T('equal T', [5])[0]} times its T_task at T = 5, undecided, and "
+            f"solves {by_T('equal T', [5])[0]} times its T_task, undecided, and "
             f"{by_T('equal T and seconds', [5])[0]} times in equal seconds; after 300,000 "
-            f"timesteps {long_gains('dni', 'tbptt', [5])} times, and "
-            f"{long_gains('dni', 'tbptt', [8])} times at T = 8"
+            f"timesteps {long_gains('dni', 'tbptt', [5])} times, but at T = 8 "
+            f"{long_gains('dni', 'tbptt', [8])} times, undecided"
         ),
         lambda: (
             "`dni_lambda(T=3, K=8)` solves T_task {} on the copy tasks, in {}; `tbptt(T=5)` {}, "
@@ -1116,7 +1116,7 @@ FACTS: dict[tuple[str, str], list[Callable[[], str]]] = {
             f"in {memory_over_dni('behind(T=3)')} times its memory, trace included; with a "
             f"smaller trace {remedy(SMALL)} times, in {over_dni_in(SMALL, 'memory')} times, and "
             f"{rival('seconds', SMALL)} times in equal seconds, compiled; after 300,000 "
-            f"timesteps {long_gains('behind', 'dni', [3])} times |"
+            f"timesteps {long_gains('behind', 'dni', [3])} times with the smaller |"
         ),
         lambda: f"{runs_an_hour('--jobs 2 --engine compiled')} times as many runs an hour as one",
         lambda: f"takes {faster('timesteps than full BPTT')} times its timesteps",
@@ -1559,6 +1559,11 @@ FACTS: dict[tuple[str, str], list[Callable[[], str]]] = {
         lambda: f"`snap(T=3)` {rival('data', 'snap(T=3)')} times, undecided",
         lambda: f"solves {rival('data', 'tbptt(T=3, every=1)')} times its T_task, as windows side",
         lambda: f"`uoro(T=3)` solves {rival('data', 'uoro(T=3)')} times",
+        *(
+            lambda word=word, folder=folder: f"{word} {budgets(folder)} timesteps"
+            for word in ("After", "up to")
+            for folder in ("rivals", "rivals_compiled")
+        ),
         lambda: f"solves {listed(over_sg((2, 3, 4, 5)))} times the T_task of `sg`",
         lambda: (
             f"see {sees('worker_alone', 'one process')} times the examples of one process in a "
@@ -1577,7 +1582,7 @@ FREE = re.compile(
     r"|T = 6|touches 0|hold 0|2T|T up to \d+|20,000 timesteps"
     r"|T_task 8\b|of 0\.3 bits|of 8 bits|LSTM 256|batches of 256|50,000 timesteps"
     r"|λ = 0.8|bfloat16|windows of \d+|batch \d+|T \+ 1|\d(?:, \d)* and \d layers|[13]e-\d"
-    r"|[1235]00 updates|batches of 1,024|90 %|layers 0, 3 and 5|95 %|T than 5"
+    r"|[12356]00 updates|batches of 1,024|90 %|layers 0, 3 and 5|95 %|T than 5"
     r"|takes 1, 4 or 16 times|layers of 1,024 units|its 500,000 updates"
     r"|[23]00,000(?: timesteps)?|150,000 timesteps|after 30,000\b|scale 0\.8|LSTM 128\b"
     r"|window of (?:16|40)|[Oo]ne of 16|window of 8|γ = 0\.8"
