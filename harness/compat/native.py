@@ -18,7 +18,7 @@ from unittest.mock import patch
 import torch
 from torch import Tensor
 
-from harness.compat.scratch import held
+from harness.compat.scratch import BEGIN, held
 from harness.compat.torch_internals import uncollected
 
 MADE = 2
@@ -149,13 +149,13 @@ def _built_sooner() -> Iterator[None]:
     from torch._inductor.codecache import CppWrapperCodeCache
 
     whole, flags = CppWrapperCodeCache.load_pybinding, _flags()
-    begin, end = "\nvoid inductor_entry_impl(", "\n} // inductor_entry_impl\n"
+    end = "\n} // inductor_entry_impl\n"
 
     def load(*arguments: Any, main_code: str, **named: Any) -> Any:
         main_code = held(main_code)
-        if begin in main_code and end in main_code:
+        if BEGIN in main_code and end in main_code:
             main_code = main_code.replace(
-                begin, f'\n#pragma GCC push_options\n#pragma GCC optimize("O1"){begin}', 1
+                BEGIN, f'\n#pragma GCC push_options\n#pragma GCC optimize("O1"){BEGIN}', 1
             ).replace(end, f"{end}#pragma GCC pop_options\n", 1)
         named["extra_flags"] = (*named.get("extra_flags", ()), *flags)
         return whole(*arguments, main_code=main_code, **named)

@@ -6,6 +6,7 @@ import math
 import re
 
 BEGIN = "\nvoid inductor_entry_impl("
+"""Of the function that calls a graph's kernels."""
 LARGEST = 4_000_000
 """Of an allocation that is held, in bytes. Where there are larger ones, making them is little."""
 
@@ -32,7 +33,9 @@ def held(source: str) -> str:
     makes and deletes a hundred, a seventh of its time at LSTM 64. What leaves the graph, and what
     shares an allocation with it, is made in each call, as before; so is what is not recognised.
     """
-    start = source.find(BEGIN)
+    if BEGIN not in source:
+        return source
+    start = source.index(BEGIN)
     before, body = source[:start], source[start:]
     parts = {m["name"]: m["of"] for form in (_PLACED, _ALIAS, _MOVED) for m in form.finditer(body)}
 
@@ -45,7 +48,7 @@ def held(source: str) -> str:
     small = {m["name"] for m in _ALLOCATED.finditer(body) if _size(m["of"], body) <= LARGEST}
     small -= {allocation(name) for name in leaving}
     kept = {name for name in {*small, *parts} if allocation(name) in small}
-    if start < 0 or not kept:
+    if not kept:
         return source
     made = []
 

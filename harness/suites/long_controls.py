@@ -103,7 +103,7 @@ def untrained(rate: float) -> list[RunSpec]:
 
 
 def untrained_wide() -> list[RunSpec]:
-    """The same on copy as wide as the paper's network, at the two best rates."""
+    """The same on copy, as wide as the paper's network, at the best rate and the next lower."""
     return [
         replace(spec, model="lstm(hidden=256)")
         for rate in READ_OUTS[3:5]
