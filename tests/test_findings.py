@@ -42,6 +42,7 @@ from harness.simulation import predictions
 from harness.simulation.costs import Link
 from harness.statistics import difference, interval, ratio, ratio_of_medians
 from harness.store import Record
+from harness.spec import RunSpec
 from harness.suites import controls, depth, long_controls, table1_long
 from harness.suites.backward_cost import MULTIPLES
 from harness.suites.workers import (
@@ -507,7 +508,7 @@ def best_trials() -> dict[tuple[str, str, int | None], dict[tuple[str, float, fl
     """Scores of the trials of long training, by task, method and T, then by call and rates."""
     found: dict[tuple[str, str, int | None], dict[tuple[str, float, float], list[float]]] = {}
     for r in records("long_tuning"):
-        if levelled(r):
+        if levelled(r) and (r.spec.model, r.spec.schedule) == (RunSpec.model, RunSpec.schedule):
             place = found.setdefault((r.spec.task, name(r), r.spec.T), {})
             place.setdefault((r.spec.trainer, r.spec.lr, r.spec.clip), []).append(averaged(r))
     return {

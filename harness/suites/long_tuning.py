@@ -2,13 +2,15 @@
 
 Copy at T = 3, two seeds, nineteen trials for every method; on copy at other windows and on repeat
 copy at T = 3 eight, of truncation at T = 2 nine; λ-returns on copy at T = 3 alone, recomputation
-and `behind` eight trials there. Text at T = 2, 8 and 40, a seed, nine or ten.
+and `behind` eight trials there. Truncation and `dni` by six rates each at twice the width and under
+a cosine. Text at T = 2, 8 and 40, a seed, nine or ten.
 A trial's score is T_task averaged over training, as in `tuning`; on text the best validation.
 """
 
 from __future__ import annotations
 
 from itertools import product
+from typing import Any
 
 from harness.registry import Registry
 from harness.spec import RunSpec
@@ -23,6 +25,8 @@ TEXT_RATES = (1e-3, 3e-3, 1e-2, 3e-2)
 CLIPS = (0.1, 1.0, 10.0)
 SCALES, TEXT_SCALES = (0.5, 0.8, 1.0), (0.1, 0.5, 1.0)
 
+WIDER: dict[str, Any] = {"model": "lstm(hidden=128)"}
+FALLING: dict[str, Any] = {"schedule": "cosine"}
 
 Arm = tuple[str, float, float]
 """A trainer, the rate of the model's Adam, and where its gradient is clipped."""
@@ -75,6 +79,22 @@ def rivals() -> list[Arm]:
     ]
 
 
+def changed() -> list[tuple[dict[str, Any], Arm]]:
+    """Truncation and `dni` by rate: in a wider network, and where the rate falls to nothing."""
+    arms = {
+        T: [
+            *((f"tbptt(T={T})", lr, clip) for lr in RATES),
+            *((f"dni(T={T}, scale=0.8)", lr, 1.0) for lr in RATES),
+        ]
+        for T, clip in ((3, 0.1), (5, 1.0))
+    }
+    return [
+        *((WIDER, arm) for arm in arms[3]),
+        *((FALLING, arm) for arm in arms[3]),
+        *((WIDER, arm) for arm in arms[5]),
+    ]
+
+
 def language() -> list[Arm]:
     """Likewise on text, with three rates: at T = 40, where updates are few, the larger three."""
     return [
@@ -100,6 +120,9 @@ class LongTuning(Suite):
                   (COPY, elsewhere(16, "tbptt")), (COPY, rivals()),
               )
               for trainer, lr, clip in arms for seed in SEEDS),
+            *(RunSpec(task=COPY, trainer=trainer, lr=lr, clip=clip, seed=seed, timesteps=TIMESTEPS,
+                      **change)
+              for change, (trainer, lr, clip) in changed() for seed in SEEDS),
             *(RunSpec(task=text(), trainer=trainer, lr=lr, clip=clip, model="lstm(hidden=128)",
                       timesteps=TEXT_TIMESTEPS)
               for trainer, lr, clip in language()),
