@@ -8,6 +8,7 @@ import math
 import random
 import re
 from collections import Counter
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,8 +16,9 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from torch._inductor import cpu_vec_isa
 
-from harness.compat import native, scratch, torch_internals
+from harness.compat import compiler, native, scratch, torch_internals
 from harness.engines import compiled, own_product, products
 from harness.engines.base import Eager, Engine
 from harness.engines.choice import Auto
@@ -368,6 +370,7 @@ def test_what_was_compiled_before_is_loaded_and_not_compiled_again(
     assert len(list(tmp_path.glob("*.so"))) == 1
 
 
+VECTORS = ["avx512 amx_tile", "avx512 avx512_vnni", "avx512", "avx2"]
 BODY = """
 void inductor_entry_impl(
     AtenTensorHandle* output_handles
@@ -400,6 +403,7 @@ void inductor_entry_impl(
 def test_buffers_that_do_not_leave_a_graph_are_held_from_call_to_call() -> None:
     found = scratch.held(BODY)
     assert "struct Held { RAIIAtenTensorHandle pool1, buf0, buf2; };" in found
+    assert "    if (!buf2.get()) { viewed(buf2, buf0, 1, 4L); }\n" in found
     assert "    auto& buf3 = buf0;\n" in found
     assert "    auto buf1 = RAIIAtenTensorHandle(tmp_tensor_handle_1);\n" in found
     assert re.findall(r"(\w+)\.reset", found) == ["arg0_1", "pool2"]
@@ -417,6 +421,33 @@ def test_buffers_that_do_not_leave_a_graph_are_held_from_call_to_call() -> None:
 )
 def test_buffers_of_which_that_is_not_known_to_be_right_are_not_held(body: str) -> None:
     assert scratch.held(body) == body
+
+
+@pytest.mark.parametrize(
+    ("works", "named", "tried", "found"),
+    [
+        ("avx512 avx2", "", ["avx512"], ["avx512"]),
+        ("avx2", "", ["avx512", "avx2"], ["avx2"]),
+        ("", "", ["avx512", "avx2", *VECTORS], []),
+        ("avx512 avx2", "avx2", VECTORS, ["avx512", "avx2"]),  # torch chooses among all
+    ],
+)
+def test_of_vectors_the_widest_that_works_is_tried_alone(
+    works: str, named: str, tried: list[str], found: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    @cache
+    def kinds() -> list[str]:
+        asked.extend(cpu_vec_isa.supported_vec_isa_list)
+        return [kind for kind in cpu_vec_isa.supported_vec_isa_list if kind in works.split()]
+
+    monkeypatch.setattr(cpu_vec_isa, "supported_vec_isa_list", VECTORS)
+    monkeypatch.delenv("ATEN_CPU_CAPABILITY", raising=False)
+    if named:
+        monkeypatch.setenv("ATEN_CPU_CAPABILITY", named)
+    assert compiler._vectors(kinds) == found
+    assert asked == tried
 
 
 class Counting:

@@ -40,9 +40,9 @@ from harness.names.call import Call, canonical
 from harness.registry import Registry
 from harness.simulation import predictions
 from harness.simulation.costs import Link
+from harness.spec import RunSpec
 from harness.statistics import difference, interval, ratio, ratio_of_medians
 from harness.store import Record
-from harness.spec import RunSpec
 from harness.suites import controls, depth, long_controls, table1_long
 from harness.suites.backward_cost import MULTIPLES
 from harness.suites.workers import (

@@ -8,20 +8,18 @@ import importlib.util
 import os
 import platform
 import shutil
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import torch
 from torch import Tensor
 
-from harness.compat.scratch import BEGIN, held
+from harness.compat.compiler import quick
 from harness.compat.torch_internals import uncollected
 
-MADE = 2
+MADE = 3
 """How a graph is made into C++; another number where that changes, or what was kept is loaded."""
 
 
@@ -65,9 +63,10 @@ def looped(source: str) -> Callable[[list[Tensor]], list[Tensor]]:
     if not path.exists():
         from torch._inductor.codecache import CppWrapperCodeCache
 
-        call = CppWrapperCodeCache.load_pybinding(
-            argtypes=["std::vector<AtenTensorHandle>"], main_code=source, num_outputs=1
-        )
+        with quick():
+            call = CppWrapperCodeCache.load_pybinding(
+                argtypes=["std::vector<AtenTensorHandle>"], main_code=source, num_outputs=1
+            )
         _keep(call.__self__.__file__, path)
     return _python(path)
 
@@ -81,7 +80,8 @@ def library(source: str) -> ctypes.CDLL:
         class Library(CppCodeCache):
             cpp_compile_command_flags = {"include_pytorch": True, "shared": True}  # noqa: RUF012
 
-        _keep(Library.load(source)._name, path)
+        with quick():
+            _keep(Library.load(source)._name, path)
     return ctypes.CDLL(str(path), ctypes.RTLD_GLOBAL)
 
 
@@ -121,47 +121,9 @@ def _by_inductor(
         return made[-1]
 
     # the cache of autograd would not ask for `inner` again
-    with uncollected(), _built_sooner(), config.patch(enable_autograd_cache=False):
+    with uncollected(), quick(), config.patch(enable_autograd_cache=False):
         call: Any = compile_fx(graph, [*inputs], inner_compile=inner, config_patches=options)
     return call, made[-1]
-
-
-def _flags() -> tuple[str, ...]:
-    """Flags by which g++ takes a fifth less time.
-
-    No warnings, of which there are hundreds, and no symbols; memory is not searched for what is
-    done with; gold, where it is there, links in half the time.
-    """
-    from torch._inductor.cpp_builder import is_gcc
-
-    if not is_gcc():
-        return ()
-    gold = ("-fuse-ld=gold",) if shutil.which("ld.gold") else ()
-    return "-w", "-g0", "--param ggc-min-heapsize=1000000", *gold
-
-
-@contextmanager
-def _built_sooner() -> Iterator[None]:
-    """Inside, g++ gets our flags, and compiles what calls a graph's kernels at -O1.
-
-    That takes a quarter less time than -O3, and an update as long.
-    """
-    from torch._inductor.codecache import CppWrapperCodeCache
-
-    whole, flags = CppWrapperCodeCache.load_pybinding, _flags()
-    end = "\n} // inductor_entry_impl\n"
-
-    def load(*arguments: Any, main_code: str, **named: Any) -> Any:
-        main_code = held(main_code)
-        if BEGIN in main_code and end in main_code:
-            main_code = main_code.replace(
-                BEGIN, f'\n#pragma GCC push_options\n#pragma GCC optimize("O1"){BEGIN}', 1
-            ).replace(end, f"{end}#pragma GCC pop_options\n", 1)
-        named["extra_flags"] = (*named.get("extra_flags", ()), *flags)
-        return whole(*arguments, main_code=main_code, **named)
-
-    with patch.object(CppWrapperCodeCache, "load_pybinding", load):
-        yield
 
 
 def _alike(call: Callable[..., list[Tensor]], native: Native, inputs: Sequence[Tensor]) -> bool:

@@ -20,10 +20,26 @@ _PLACED = re.compile(
     r"    auto (?P<name>\w+) = RAIIAtenTensorHandle\((?P=raw)\);\n"
 )
 _ALIAS = re.compile(
-    r"    auto (?P<name>\w+) = (?P<how>wrap_with_raii_handle_if_needed"
-    r"\(reinterpret_tensor_wrapper\((?P<of>\w+), .*\)\));  // alias\n"
+    r"    auto (?P<name>\w+) = wrap_with_raii_handle_if_needed"
+    r"\(reinterpret_tensor_wrapper\((?P<how>(?P<of>\w+), .*)\)\);  // alias\n"
 )
 _MOVED = re.compile(r"    auto (?P<name>\w+) = (?P<how>std::move\((?P<of>\w+)\));  // reuse\n")
+_MAKING = """
+namespace {
+[[gnu::noinline]] void made(RAIIAtenTensorHandle& as, AOTITorchError error, AtenTensorHandle raw) {
+    AOTI_TORCH_ERROR_CODE_CHECK(error);
+    as = RAIIAtenTensorHandle(raw);
+}
+
+[[gnu::noinline]] void viewed(
+    RAIIAtenTensorHandle& as, AtenTensorHandle of, int64_t dimensions, const int64_t* sizes,
+    const int64_t* strides, int64_t offset) {
+    as = wrap_with_raii_handle_if_needed(
+        reinterpret_tensor_wrapper(of, dimensions, sizes, strides, offset));
+}
+}
+"""
+"""Written once, not in a hundred places: the compiler takes a sixth less time."""
 
 
 def held(source: str) -> str:
@@ -59,10 +75,10 @@ def held(source: str) -> str:
         if match.re is _MOVED:
             return f"    auto& {name} = {match['of']};\n"
         made.append(name)
-        if match.re is not _ALIAS:
-            how = f"[&] {{ AtenTensorHandle raw; AOTI_TORCH_ERROR_CODE_CHECK({how}, &raw)); "
-            how += "return RAIIAtenTensorHandle(raw); }()"
-        return f"    auto& {name} = held.{name};\n    if (!{name}.get()) {name} = {how};\n"
+        make = f"AtenTensorHandle raw; const auto error = {how}, &raw); made({name}, error, raw);"
+        if match.re is _ALIAS:
+            make = f"viewed({name}, {how});"
+        return f"    auto& {name} = held.{name};\n    if (!{name}.get()) {{ {make} }}\n"
 
     for form in (_ALLOCATED, _PLACED, _ALIAS, _MOVED):
         body = form.sub(once, body)
@@ -71,7 +87,8 @@ def held(source: str) -> str:
         return source  # taken from us in a way that is not known here
     names = ", ".join(made)
     struct = f"\nnamespace {{ struct Held {{ RAIIAtenTensorHandle {names}; }}; }}\n"
-    return before + struct + body.replace(") {\n", ") {\n    static thread_local Held held;\n", 1)
+    body = body.replace(") {\n", ") {\n    static thread_local Held held;\n", 1)
+    return before + struct + _MAKING + body
 
 
 def _size(shape: str, body: str) -> int:
