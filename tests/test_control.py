@@ -135,6 +135,9 @@ def test_what_the_gap_of_long_training_depends_on_is_judged_change_by_change(
     """Each change has levels of its own, so that runs of another part would be seen."""
     changed = {
         "reset": (long_controls.reset(), {"dni": 10, "tbptt": 10}),
+        "width": (long_controls.wider(3), {"dni": 14, "tbptt": 4}),
+        "width at T = 5": (long_controls.wider(5), {"dni": 12, "tbptt": 8}),
+        "schedule": (long_controls.falling(), {"dni": 10, "tbptt": 5}),
         "updates": (long_controls.longer(), {"dni": 9, "tbptt": 3}),
         "rate": (long_controls.faster(), {"tbptt": 4}),
         "warm-up": (long_controls.warmed(30_000), {"dni": 12}),
@@ -150,7 +153,9 @@ def test_what_the_gap_of_long_training_depends_on_is_judged_change_by_change(
     effects = [(f.paired.effect.centre, f.paired.effect.n) for f in found]
     assert effects == [
         (pytest.approx(1), 12), (pytest.approx(3), 10),
+        (pytest.approx(14 / 4), 12), (pytest.approx(12 / 8), 6), (pytest.approx(2), 12),
         (pytest.approx(5 / 4), 12), (pytest.approx(5 / 3), 12), (pytest.approx(4), 12),
     ]  # fmt: skip
-    assert ["reset" in f.where for f in found] == [True] + 4 * [False]
-    assert ["1,500,000" in f.where for f in found] == [False, True] + 3 * [False]
+    assert ["reset" in f.where for f in found] == [True] + 7 * [False]
+    assert ["1,500,000" in f.where for f in found] == [False, True] + 6 * [False]
+    assert ["T=5" in f.where for f in found] == 3 * [False] + [True] + 4 * [False]

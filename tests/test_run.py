@@ -173,17 +173,20 @@ def test_validation_finds_the_best_and_keeps_it(registry: Registry) -> None:
     assert again == pytest.approx(min(scores))
 
 
-def test_parameters_of_a_trainers_own_need_an_optimiser(
-    registry: Registry, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("name", "value", "why"), [("own_optimiser", None, "own_parameters"), ("T", 0, "T must be")]
+)
+def test_a_trainer_that_cannot_train_is_refused(
+    name: str, value: object, why: str, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     honest = registry.make
 
-    def without(kind: str, text: str, *arguments: object) -> object:
+    def changed(kind: str, text: str, *arguments: object) -> object:
         made = honest(kind, text, *arguments)
         if kind == "trainer":
-            made.own_optimiser = None
+            setattr(made, name, value)
         return made
 
-    monkeypatch.setattr(registry, "make", without)
-    with pytest.raises(ValueError, match="own_parameters"):
+    monkeypatch.setattr(registry, "make", changed)
+    with pytest.raises(ValueError, match=why):
         Run(SMALL, registry)

@@ -29,6 +29,11 @@ class LongControls(Claim):
         )
         found = [
             *(_beside(group, "dni", group, "tbptt") for group in (reset, longer)),
+            *(_beside(group, "dni", group, "tbptt", f", {how}") for how, group in (
+                ("LSTM 128", made_for(parts.wider(3), records)),
+                ("LSTM 128", made_for(parts.wider(5), records)),
+                ("rates under a cosine", made_for(parts.falling(), records)),
+            )),
             _beside(usual, "tbptt", faster, "tbptt", f" at rate {parts.LARGER:g}"),
             _beside(made_for(parts.returns(), records), "dni_lambda",
                     made_for(parts.without_returns(), records), "dni_lambda", " at λ = 0"),
@@ -68,9 +73,10 @@ def _beside(
     beside = pairs(listed, lambda r: r.spec in mine, lambda r: r.spec in beyond, lambda r: None)
     if not beside:
         return None
+    (T,) = {record.spec.T for record in beside[0]}
     return Finding(
         says=f"{ours} solves longer dependencies than {theirs}{how}",
-        where=f"{where_beside(beside)}, T=3",
+        where=f"{where_beside(beside)}, T={T}",
         paired=ratio(units(beside, spans, "geometric")), null=1,
         unit=f"× T_task, {ours} / {theirs}{how}", if_true="above",
         details=(early(beside), *symbols(beside, theirs)),

@@ -1,4 +1,4 @@
-"""What the gap of long training depends on: protocol, rates, warm-up, updates.
+"""What the gap of long training depends on: protocol, rates, warm-up, updates, width, schedule.
 
 Copy and repeat copy at T = 3, `sg` at T = 8, at the settings of `table1_long`, one of them changed
 at a time, on its seeds: the runs that are not changed are its own. Then truncation on copy towards
@@ -13,6 +13,7 @@ from typing import Any
 from harness.registry import Registry
 from harness.spec import RunSpec
 from harness.suite import Suite
+from harness.suites.long_tuning import FALLING, WIDER
 from harness.suites.table1_long import COPY, FEWER, TIMESTEPS, both, part
 
 METHODS = ("tbptt", "dni")
@@ -51,6 +52,17 @@ def reset() -> list[RunSpec]:
     return [
         replace(spec, task=spec.task.replace(")", ", protocol='reset')")) for spec in unchanged()
     ]
+
+
+def wider(T: int) -> list[RunSpec]:
+    """A network of twice the width, whose trials choose the same rates; at T = 5 on copy alone."""
+    specs = unchanged() if T == 3 else part(COPY, T, *METHODS, seeds=FEWER)
+    return [replace(spec, **WIDER) for spec in specs]
+
+
+def falling() -> list[RunSpec]:
+    """Rates that fall to nothing along a cosine; its trials choose the same, too."""
+    return [replace(spec, **FALLING) for spec in unchanged()]
 
 
 def faster() -> list[RunSpec]:
@@ -129,6 +141,6 @@ class LongControls(Suite):
     def runs(self, registry: Registry) -> list[RunSpec]:
         after = [spec for W in WARM_UPS for spec in warmed(W)]
         untrained_by_rate = [spec for rate in READ_OUTS for spec in untrained(rate)]
-        return [*unchanged(), *reset(), *faster(), *slower(), *steeper(), *after, *longer(),
-                *returns(), *without_returns(), *published(), *untrained_by_rate,
-                *untrained_wide()]  # fmt: skip
+        return [*unchanged(), *reset(), *wider(3), *wider(5), *falling(), *faster(), *slower(),
+                *steeper(), *after, *longer(), *returns(), *without_returns(), *published(),
+                *untrained_by_rate, *untrained_wide()]  # fmt: skip
