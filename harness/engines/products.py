@@ -62,13 +62,10 @@ def _writes(node: Node) -> bool:
     return isinstance(node.target, OpOverload) and node.target._schema.is_mutable
 
 
-def said(graph: torch.fx.GraphModule) -> str:
-    """The products of a graph, M × K × N, and whose they are: "32 × 72 × 256 own (3 times)"."""
-    found = Counter(_shape(factors) for _, factors, _ in _products(graph))
-    return ", ".join(
-        f"{' × '.join(map(str, shape[:3]))} {choice(shape)}" + f" ({count} times)" * (count > 1)
-        for shape, count in found.items()
-    )
+def counted(graph: torch.fx.GraphModule) -> Counter[tuple[str, str]]:
+    """The products of a graph, M × K × N, and whose they are: ("32 × 72 × 256", "own"), 3 times."""
+    found = (_shape(factors) for _, factors, _ in _products(graph))
+    return Counter((" × ".join(map(str, shape[:3])), choice(shape)) for shape in found)
 
 
 def _products(graph: torch.fx.GraphModule) -> list[tuple[Node, list[Node], Node | None]]:

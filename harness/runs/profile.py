@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING
@@ -20,20 +21,20 @@ if TYPE_CHECKING:
 ROUNDS = 7
 
 
-def products_of(spec: RunSpec, registry: Registry) -> str:
-    """The matrix products of a compiled update, and whose they would be on this machine.
+def products_of(spec: RunSpec, registry: Registry) -> Counter[tuple[str, str]]:
+    """The matrix products of a compiled update, as counted(), and whose they would be here.
 
     Empty where it cannot be compiled to C++, and for methods without windows.
     """
     with closing(Run(spec, registry)) as run:
         if not run.trainer.T or run.device.type != "cpu" or not can_compile(run.device):
-            return ""
+            return Counter()
         windows = list(run.trainer.cut(next(run.episodes())))
         try:
             graph = Traced(run.trainer, run.optimisers).graph(windows[-1])
         except TypeError:
-            return ""
-        return products.said(graph)
+            return Counter()
+        return products.counted(graph)
 
 
 def profile(specs: Sequence[RunSpec], registry: Registry) -> pd.DataFrame:
