@@ -21,6 +21,8 @@ LARGER = 3e-3
 """The rate that suits truncation at T = 8, ten times that of T = 3."""
 SMALLER = {3: 1e-4, 4: 1e-4, 5: 3e-4}
 """For truncation by T: a rate that ends as high in the trials, or higher, though later."""
+BEGINNING = {"tbptt": 3e-4, "dni": 3e-3}
+"""Of a rate that falls, by method."""
 STEEPER = 3e-2
 """The highest rate of any trial."""
 WARM_UPS = (TIMESTEPS // 10, 4 * TIMESTEPS // 10)
@@ -61,8 +63,12 @@ def wider(T: int) -> list[RunSpec]:
 
 
 def falling() -> list[RunSpec]:
-    """Rates that fall to nothing along a cosine; its trials choose the same, too."""
-    return [replace(spec, **FALLING) for spec in unchanged()]
+    """Rates that fall to nothing along a cosine, each from the one that its trials choose."""
+    return [
+        replace(spec, lr=rate, **FALLING)
+        for name, rate in BEGINNING.items()
+        for spec in unchanged(name)
+    ]
 
 
 def faster() -> list[RunSpec]:
