@@ -120,8 +120,12 @@ def test_finished_runs_are_found_and_not_made_again(
     before = {path: path.stat().st_mtime_ns for path in results.rglob("*.jsonl")}
     capsys.readouterr()
     assert call(*asked) == 0
-    assert "1 run: 0 new, 1 already recorded; records in " in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "1 run: 0 new, 1 already recorded; records in " in said
+    assert "were measured then" not in said
     assert {path: path.stat().st_mtime_ns for path in results.rglob("*.jsonl")} == before
+    assert call(*asked, "--seeds", "2") == 0
+    assert "seconds of runs already recorded were measured then" in capsys.readouterr().out
 
 
 def test_export_writes_parquet_and_one_row_a_point(results: Path, tmp_path: Path) -> None:

@@ -133,6 +133,8 @@ def run_all(
         f"\n{len(ended)} run{'s' * (len(ended) != 1)}: {new} new, {recorded} {RECORDED}{rate}; "
         f"records in {store.folder}"
     )
+    if new and recorded:
+        click.echo(f"seconds of runs {RECORDED} were measured then, under another load perhaps")
     if shares and new:
         _say_shares([r for r in records if ended[r.spec] != RECORDED], executor)
     bad = [record for record in records if record.status != "complete"]
