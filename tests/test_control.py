@@ -153,7 +153,7 @@ def test_what_the_gap_of_long_training_depends_on_is_judged_change_by_change(
     effects = [(f.paired.effect.centre, f.paired.effect.n) for f in found]
     assert effects == [
         (pytest.approx(1), 12), (pytest.approx(3), 10),
-        (pytest.approx(14 / 4), 12), (pytest.approx(12 / 8), 6), (pytest.approx(2), 12),
+        (pytest.approx(14 / 4), 12), (pytest.approx(12 / 8), 12), (pytest.approx(2), 12),
         (pytest.approx(5 / 4), 12), (pytest.approx(5 / 3), 12), (pytest.approx(4), 12),
     ]  # fmt: skip
     assert ["reset" in f.where for f in found] == [True] + 7 * [False]

@@ -57,13 +57,12 @@ def reset() -> list[RunSpec]:
 
 
 def wider(T: int) -> list[RunSpec]:
-    """A network of twice the width, whose trials choose the same rates; at T = 5 on copy alone."""
-    specs = unchanged() if T == 3 else part(COPY, T, *METHODS, seeds=FEWER)
-    return [replace(spec, **WIDER) for spec in specs]
+    """A network of twice the width, whose trials choose the same rates."""
+    return [replace(spec, **WIDER) for spec in both(T, *METHODS, seeds=FEWER)]
 
 
 def falling() -> list[RunSpec]:
-    """Rates that fall to nothing along a cosine, each from the one that its trials choose."""
+    """The model's rate falls to nothing along a cosine, from the one that its trials choose."""
     return [
         replace(spec, lr=rate, **FALLING)
         for name, rate in BEGINNING.items()
