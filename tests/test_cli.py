@@ -118,14 +118,14 @@ def test_finished_runs_are_found_and_not_made_again(
     asked = ["run", "plain_copy(bits=2)", "tbptt(T=3)", *TINY, "--results", str(results)]
     assert call(*asked) == 0
     before = {path: path.stat().st_mtime_ns for path in results.rglob("*.jsonl")}
-    capsys.readouterr()
+    assert "were measured earlier" not in capsys.readouterr().out
     assert call(*asked) == 0
     said = capsys.readouterr().out
     assert "1 run: 0 new, 1 already recorded; records in " in said
-    assert "were measured then" not in said
+    assert "were measured earlier" not in said
     assert {path: path.stat().st_mtime_ns for path in results.rglob("*.jsonl")} == before
     assert call(*asked, "--seeds", "2") == 0
-    assert "seconds of runs already recorded were measured then" in capsys.readouterr().out
+    assert "The seconds of runs already recorded were measured earlier" in capsys.readouterr().out
 
 
 def test_export_writes_parquet_and_one_row_a_point(results: Path, tmp_path: Path) -> None:
@@ -146,7 +146,7 @@ def test_profile_prints_ratios_and_writes_its_table(
     assert call(*asked, "--results", str(results)) == 0
     said = capsys.readouterr().out
     assert "time ratio" in said
-    assert re.search(r"^product, compiled +whose +tbptt\(T=3\) +dni\(T=3\)$", said, re.M)
+    assert re.search(r"^matrix product, compiled +whose +tbptt\(T=3\) +dni\(T=3\)$", said, re.M)
     assert re.search(r"^2 × 8 × 16 +(own|torch) +3 +3$", said, re.M)
     frame = pd.read_csv(results / "profile.csv")
     assert frame["time_ratio"][0] == 1

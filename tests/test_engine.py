@@ -8,7 +8,6 @@ import math
 import random
 import re
 from collections import Counter
-from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,7 +15,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
-from torch._inductor import cpu_vec_isa
+from torch._inductor import codecache, cpu_vec_isa
 
 from harness.compat import compiler, native, scratch, torch_internals
 from harness.engines import compiled, own_product, products
@@ -370,7 +369,6 @@ def test_what_was_compiled_before_is_loaded_and_not_compiled_again(
     assert len(list(tmp_path.glob("*.so"))) == 1
 
 
-VECTORS = ["avx512 amx_tile", "avx512 avx512_vnni", "avx512", "avx2"]
 BODY = """
 void inductor_entry_impl(
     AtenTensorHandle* output_handles
@@ -404,6 +402,8 @@ def test_buffers_that_do_not_leave_a_graph_are_held_from_call_to_call() -> None:
     found = scratch.held(BODY)
     assert "struct Held { RAIIAtenTensorHandle pool1, buf0, buf2; };" in found
     assert "    if (!buf2.get()) { viewed(buf2, buf0, 1, 4L); }\n" in found
+    for made in ("pool1", "buf0"):
+        assert re.search(rf"if \(!{made}.get\(\)\) {{ .* made\({made}, error, raw\); }}\n", found)
     assert "    auto& buf3 = buf0;\n" in found
     assert "    auto buf1 = RAIIAtenTensorHandle(tmp_tensor_handle_1);\n" in found
     assert re.findall(r"(\w+)\.reset", found) == ["arg0_1", "pool2"]
@@ -424,30 +424,54 @@ def test_buffers_of_which_that_is_not_known_to_be_right_are_not_held(body: str) 
 
 
 @pytest.mark.parametrize(
-    ("works", "named", "tried", "found"),
+    ("has", "works", "tried", "found"),
     [
-        ("avx512 avx2", "", ["avx512"], ["avx512"]),
-        ("avx2", "", ["avx512", "avx2"], ["avx2"]),
-        ("", "", ["avx512", "avx2", *VECTORS], []),
-        ("avx512 avx2", "avx2", VECTORS, ["avx512", "avx2"]),  # torch chooses among all
+        ("avx2 avx512 avx512_vnni amx_tile", "avx512 avx2", ["avx512"], ["avx512"]),
+        ("avx2 avx512", "avx2", ["avx512", "avx2"], ["avx2"]),
+        ("avx2", "avx512 avx2", ["avx2"], ["avx2"]),
+        ("avx2 avx512", "", ["avx512", "avx2"], ["what Inductor finds"]),
+        ("", "asimd", [], ["what Inductor finds"]),  # no x86
     ],
 )
-def test_of_vectors_the_widest_that_works_is_tried_alone(
-    works: str, named: str, tried: list[str], found: list[str], monkeypatch: pytest.MonkeyPatch
+def test_of_instruction_sets_the_widest_that_works_is_tried_alone(
+    has: str, works: str, tried: list[str], found: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
 
-    @cache
-    def kinds() -> list[str]:
-        asked.extend(cpu_vec_isa.supported_vec_isa_list)
-        return [kind for kind in cpu_vec_isa.supported_vec_isa_list if kind in works.split()]
+    class Instructions:
+        def __init__(self, name: str) -> None:
+            self.name = name
 
-    monkeypatch.setattr(cpu_vec_isa, "supported_vec_isa_list", VECTORS)
+        def __str__(self) -> str:
+            return self.name
+
+        def __bool__(self) -> bool:
+            asked.append(self.name)
+            return self.name in works.split()
+
+    kinds = [*map(Instructions, ("avx512 avx512_vnni amx_tile", "avx512 avx512_vnni", "avx512",
+                                 "avx2", "asimd"))]  # fmt: skip
+    monkeypatch.setattr(cpu_vec_isa, "supported_vec_isa_list", kinds)
+    monkeypatch.setattr(cpu_vec_isa, "x86_isa_checker", has.split)
     monkeypatch.delenv("ATEN_CPU_CAPABILITY", raising=False)
-    if named:
-        monkeypatch.setenv("ATEN_CPU_CAPABILITY", named)
-    assert compiler._vectors(kinds) == found
+    every = lambda: ["what Inductor finds"]  # noqa: E731
+    assert [str(each) for each in compiler._instructions(every)] == found
     assert asked == tried
+    monkeypatch.setenv("ATEN_CPU_CAPABILITY", "avx2")
+    assert compiler._instructions(every) == every()
+
+
+def test_inductor_compiles_our_way_inside_and_as_before_outside() -> None:
+    cache = codecache.CppWrapperCodeCache
+    before = cache._get_uncompiled_header("cpu"), cpu_vec_isa.valid_vec_isa_list
+    with compiler.quick(), compiler.quick():
+        headers = cache._get_uncompiled_header("cpu")
+        assert headers
+        assert headers.startswith(
+            f"{before[0]}>\n#include <{codecache._get_cpp_prefix_header('cpu')}"
+        )
+        assert len(cpu_vec_isa.valid_vec_isa_list()) <= 1
+    assert (cache._get_uncompiled_header("cpu"), cpu_vec_isa.valid_vec_isa_list) == before
 
 
 class Counting:

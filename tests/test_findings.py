@@ -43,7 +43,7 @@ from harness.simulation.costs import Link
 from harness.spec import RunSpec
 from harness.statistics import difference, interval, ratio, ratio_of_medians
 from harness.store import Record
-from harness.suites import controls, depth, long_controls, table1_long
+from harness.suites import controls, depth, long_controls, long_tuning, table1_long
 from harness.suites.backward_cost import MULTIPLES
 from harness.suites.workers import (
     ALONE,
@@ -464,10 +464,13 @@ def at_the_larger_rate() -> str:
 
 def over_the_larger_rate() -> str:
     """dni over truncation at a rate that is not truncation's."""
-    runs = [
-        r for r in records("long_controls")
-        if r.spec in {*long_controls.faster(), *long_controls.unchanged("dni")}
-    ]  # fmt: skip
+    return of_dni([*long_controls.faster(), *long_controls.unchanged("dni")])
+
+
+def of_dni(specs: Iterable[RunSpec]) -> str:
+    """dni over truncation in some runs of `long_controls`, six seeds of both tasks."""
+    kept = set(specs)
+    runs = [r for r in records("long_controls") if r.spec in kept]
     beside = pairs(runs, of("dni"), of("tbptt"), lambda r: None)
     assert len(beside) == 12
     return f"{ratio(units(beside, spans, 'geometric')).effect.centre:.2f}"
@@ -487,11 +490,18 @@ def collapsed_long() -> list[str]:
     return sorted(trainer.replace(", scale=0.8", "") for trainer in broke)
 
 
-def as_they_had_solved(T: int) -> str:
-    """The gain of dni with collapsed runs at the level that they had solved."""
-    runs = [r for r in records("table1_long") if levelled(r)]
+def as_they_had_solved(T: int, specs: Iterable[RunSpec] = ()) -> str:
+    """The gain of dni with collapsed runs at the level that they had solved.
+
+    specs: runs of `long_controls`, instead of those of `table1_long`
+    """
+    kept = set(specs)
+    runs = [
+        r for r in records("long_controls" if kept else "table1_long")
+        if levelled(r) and (not kept or r.spec in kept)
+    ]  # fmt: skip
     beside = pairs(runs, of("dni", T=T, scale=0.8), of("tbptt", T=T), lambda r: None)
-    assert len(beside) == {4: 40, 5: 20}[T]
+    assert len(beside) == (len(kept) / 2 or {4: 40, 5: 20}[T])
 
     def levels(a: Record, b: Record) -> tuple[float, float]:
         return (max(a.curve[-1]["t_task"], NONE_SOLVED), max(b.curve[-1]["t_task"], NONE_SOLVED))
@@ -499,16 +509,59 @@ def as_they_had_solved(T: int) -> str:
     return f"{ratio(units(beside, levels, 'geometric')).effect.centre:.2f}"
 
 
+def collapsed_of(method: str, specs: Iterable[RunSpec]) -> int:
+    """How many runs of a method collapsed, of these of `long_controls`."""
+    kept = set(specs)
+    runs = [r for r in records("long_controls") if r.spec in kept and name(r) == method]
+    return sum(r.status == "collapsed" for r in runs)
+
+
+def ends(specs: Iterable[RunSpec], method: str, task: str) -> list[int]:
+    """T_task at the end of a method's runs of one task, of these of `long_controls`."""
+    kept = {spec for spec in specs if spec.task == task}
+    return [span(r) for r in records("long_controls") if r.spec in kept and name(r) == method]
+
+
+def in_the_median(specs: list[RunSpec]) -> list[str]:
+    """T_task of truncation on copy and on repeat copy, then of dni."""
+    tasks = (COPY, table1_long.REPEAT)
+    found = [ends(specs, method, task) for method in ("tbptt", "dni") for task in tasks]
+    return [f"{median(each):g}" for each in found]
+
+
+def last_bits(specs: Iterable[RunSpec]) -> list[str]:
+    """On copy: of the runs of dni that collapsed, and of those of truncation, which did not."""
+    kept = {spec for spec in specs if spec.task == COPY}
+    runs = [r for r in records("long_controls") if r.spec in kept]
+    found = [
+        [r.curve[-1]["bits"] for r in runs if name(r) == method and r.status == status]
+        for method, status in (("dni", "collapsed"), ("tbptt", "complete"))
+    ]
+    return [f"{min(each):.2f} to {max(each):.2f}" for each in found]
+
+
+def no_further(specs: list[RunSpec]) -> tuple[int, int]:
+    """How many runs of dni end where every run of truncation does, on repeat copy; and where."""
+    (level,) = set(ends(specs, "tbptt", table1_long.REPEAT))
+    return ends(specs, "dni", table1_long.REPEAT).count(level), level
+
+
 def averaged(trial: Record) -> float:
     """The score of a trial on the copy tasks."""
     return 0.0 if trial.status != "complete" else fmean(row["t_task"] for row in trial.curve)
 
 
-def best_trials() -> dict[tuple[str, str, int | None], dict[tuple[str, float, float], float]]:
-    """Scores of the trials of long training, by task, method and T, then by call and rates."""
+def best_trials(
+    **changed: str,
+) -> dict[tuple[str, str, int | None], dict[tuple[str, float, float], float]]:
+    """Scores of the trials of long training, by task, method and T, then by call and rates.
+
+    changed: what of the network or the schedule is not as it is by default
+    """
+    asked = {"model": "lstm(hidden=64)", "schedule": "constant", **changed}
     found: dict[tuple[str, str, int | None], dict[tuple[str, float, float], list[float]]] = {}
     for r in records("long_tuning"):
-        if levelled(r) and (r.spec.model, r.spec.schedule) == (RunSpec.model, RunSpec.schedule):
+        if levelled(r) and all(getattr(r.spec, field) == asked[field] for field in asked):
             place = found.setdefault((r.spec.task, name(r), r.spec.T), {})
             place.setdefault((r.spec.trainer, r.spec.lr, r.spec.clip), []).append(averaged(r))
     return {
@@ -1033,6 +1086,7 @@ FACTS: dict[tuple[str, str], list[Callable[[], str]]] = {
             f"`dni` solves {long_gains('dni', 'tbptt', (2, 3, 4, 5))} times the T_task of "
             f"truncation at T = 2, 3, 4 and 5, and {long_gains('dni', 'tbptt', [8])} times at T = 8"
         ),
+        lambda: f"with LSTM 128 {where_long('tbptt, LSTM 128', 'T=3')} times at T = 3",
         lambda: (
             "it copies {} symbols; truncation {} ({} at a smaller rate); an LSTM trained only in "
             "its read-out {}; `dni_lambda` {}; our `behind` {}."
@@ -1424,6 +1478,30 @@ FACTS: dict[tuple[str, str], list[Callable[[], str]]] = {
         lambda: "On copy it copies {} symbols, on repeat copy {}. It makes".format(
             *(long_symbols("recomputed", "dni", task)[0] for task in ("plain_copy", "repeat_copy"))
         ),
+        lambda: (
+            f"`dni` solves {where_long('tbptt, LSTM 128', 'T=3')} times the T_task of truncation; "
+            f"with LSTM 64, on those seeds, {of_dni(long_controls.unchanged())} times"
+        ),
+        lambda: f"along a cosine, it solves {where_long('falling rate')} times",
+        lambda: (
+            "truncation ends at T_task {} and {} in the median on copy and repeat copy, `dni` at "
+            "{} and {}"
+        ).format(*in_the_median(long_controls.wider(3))),
+        lambda: "{} of its 6 seeds end at {} on repeat copy, as truncation does".format(
+            *no_further(long_controls.wider(3))
+        ),
+        lambda: (
+            f"There `dni` solves {where_long('tbptt, LSTM 128', 'T=5')} times the T_task of "
+            f"truncation: {collapsed_of('dni', long_controls.wider(5))} of 12 runs of `dni` and "
+            f"{collapsed_of('tbptt', long_controls.wider(5))} of truncation collapse; by the "
+            f"levels that they had solved it is {as_they_had_solved(5, long_controls.wider(5))}"
+        ),
+        lambda: ("on copy, at {} bits on the level that follows, truncation at {}").format(
+            *last_bits(long_controls.wider(5))
+        ),
+        lambda: (
+            "takes neither further: truncation ends at T_task {} and {}, `dni` at {} and {}"
+        ).format(*in_the_median(long_controls.falling())),
         lambda: "T_task is {} and {} on copy and repeat copy, at every seed".format(*untrained()),
         lambda: "truncation ends at {}, `dni` at {}".format(
             *(in_memory(trainer, 3)[0] for trainer in ("tbptt", "dni"))
@@ -1729,6 +1807,26 @@ def test_settings_of_long_training_are_the_best_trials_or_within_a_fifth_of_a_ti
         (mine,) = (score for call, score in calls.items() if call in used)
         # but for sg at T = 8, whose best trial does not hold on repeat copy
         assert (mine >= max(calls.values()) - 0.2) == (place != (COPY, "sg", 8))
+
+
+@pytest.mark.parametrize(
+    ("change", "specs"),
+    [
+        (long_tuning.WIDER, [*long_controls.wider(3), *long_controls.wider(5)]),
+        (long_tuning.FALLING, long_controls.falling()),
+    ],
+)
+def test_rates_of_another_width_or_schedule_are_those_of_its_trials(
+    change: dict[str, str], specs: list[RunSpec]
+) -> None:
+    used, tried = {(spec.trainer, spec.lr, spec.clip) for spec in specs}, best_trials(**change)
+    assert {(method, T) for _, method, T in tried} == {
+        (s.trainer.partition("(")[0], s.T) for s in specs
+    }
+    for calls in tried.values():
+        assert len(calls) == 6
+        (mine,) = (score for call, score in calls.items() if call in used)
+        assert mine >= max(calls.values()) - 0.2
 
 
 def test_sg_has_the_settings_of_dni_but_at_2_and_truncation_four_rates() -> None:

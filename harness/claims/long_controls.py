@@ -32,7 +32,7 @@ class LongControls(Claim):
             *(_beside(group, "dni", group, "tbptt", f", {how}") for how, group in (
                 ("LSTM 128", made_for(parts.wider(3), records)),
                 ("LSTM 128", made_for(parts.wider(5), records)),
-                ("rate under a cosine", made_for(parts.falling(), records)),
+                ("falling rate", made_for(parts.falling(), records)),
             )),
             _beside(usual, "tbptt", faster, "tbptt", f" at rate {parts.LARGER:g}"),
             _beside(made_for(parts.returns(), records), "dni_lambda",
@@ -73,7 +73,7 @@ def _beside(
     beside = pairs(listed, lambda r: r.spec in mine, lambda r: r.spec in beyond, lambda r: None)
     if not beside:
         return None
-    (T,) = {record.spec.T for record in beside[0]}
+    (T,) = {record.spec.T for pair in beside for record in pair}
     return Finding(
         says=f"{ours} solves longer dependencies than {theirs}{how}",
         where=f"{where_beside(beside)}, T={T}",

@@ -134,7 +134,9 @@ def run_all(
         f"records in {store.folder}"
     )
     if new and recorded:
-        click.echo(f"seconds of runs {RECORDED} were measured then, under another load perhaps")
+        click.echo(
+            f"The seconds of runs {RECORDED} were measured earlier, perhaps under another load."
+        )
     if shares and new:
         _say_shares([r for r in records if ended[r.spec] != RECORDED], executor)
     bad = [record for record in records if record.status != "complete"]

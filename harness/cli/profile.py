@@ -32,9 +32,9 @@ def command(
     """Measure what trainers cost on a task.
 
     FLOPs, memory and time, the trainers taking turns in one process. Time is a ratio to the first
-    trainer's, with its 95 % interval over rounds. The table is also written to profile.csv in
-    the results folder. Below it: how often a compiled update makes
-    each matrix product, M × K × N, and whose it is, torch's or our own.
+    trainer's, with its 95 % interval over rounds. The table is also written to profile.csv in the
+    results folder. Below it: how often a compiled update makes each matrix product, M × K × N, and
+    whose it is, torch's or our own.
 
     \b
     Example:  sgbench profile "plain_copy(start=8)" "tbptt(T=4)" "dni(T=4)" bptt
@@ -68,12 +68,11 @@ def command(
         for row in frame.itertuples()
     ]
     click.echo("\n".join(aligned([HEADER, *rows])))
-    found = {spec.trainer: products_of(spec, registry) for spec in specs}
-    found = {trainer: products for trainer, products in found.items() if products}
+    found = {spec.trainer: made for spec in specs if (made := products_of(spec, registry))}
     if found:
-        every = dict.fromkeys(key for products in found.values() for key in products)
-        head = ("product, compiled", "whose", *found)
-        counts = [(*key, *(str(each[key] or "") for each in found.values())) for key in every]
-        click.echo("\n" + "\n".join(aligned([head, *counts])))
+        every = dict.fromkeys(key for made in found.values() for key in made)
+        head = ("matrix product, compiled", "whose", *found)
+        counts = [(*key, *(str(made[key] or "") for made in found.values())) for key in every]
+        click.echo("\n" + "\n".join(aligned([head, *counts], left=2)))
     about = f"{specs[0].model}, batch {specs[0].batch}, {specs[0].device}"
     click.echo(f"\n{about}; also in {store.folder}/profile.csv")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache, partial
 from typing import Any
@@ -13,23 +13,24 @@ from unittest.mock import patch
 from harness.compat.scratch import BEGIN, held
 
 END = "\n} // inductor_entry_impl\n"
-HEADERS = "torch/csrc/inductor/cpp_wrapper/cpu.h>\n#include <torch/csrc/inductor/cpp_prefix.h"
-"""What the C++ of every graph includes: for calling kernels, and for the kernels. Inductor compiles
-the first of the two once, in advance; its name for it becomes `#include <...>`."""
+KERNELS = "torch/csrc/inductor/cpp_prefix.h"
+"""The header of kernels. Inductor compiles in advance only that of the code which calls them."""
 
 
 @contextmanager
 def quick() -> Iterator[None]:
-    """Inside, a graph's C++ takes less time to compile, and computes the same numbers.
+    """Inside, Inductor compiles C++ in less time; what it computes is the same.
 
-    Its buffers are held; what calls its kernels is compiled at -O1, without which an update takes
-    as long; both headers are compiled in advance; and one kind of vectors is tried, not all.
+    One instruction set is tried, not all. Where Python calls the code, both headers are compiled
+    in advance, with flags of ours. Of a graph the buffers are held, and what calls its kernels is
+    compiled at -O1, by which an update is as fast as by -O3.
     """
     from torch._inductor import cpu_vec_isa
     from torch._inductor.codecache import CppWrapperCodeCache
 
     whole, flags = CppWrapperCodeCache.load_pybinding, _flags()
-    vectors = partial(_vectors, cpu_vec_isa.valid_vec_isa_list)
+    header = CppWrapperCodeCache._get_uncompiled_header
+    sets = partial(_instructions, cpu_vec_isa.valid_vec_isa_list)
 
     def load(*arguments: Any, main_code: str, **named: Any) -> Any:
         main_code = held(main_code)
@@ -40,10 +41,15 @@ def quick() -> Iterator[None]:
         named["extra_flags"] = (*named.get("extra_flags", ()), *flags)
         return whole(*arguments, main_code=main_code, **named)
 
+    def headers(device: str) -> str | None:
+        """What Inductor writes into `#include <...>`: so that it becomes two lines."""
+        one = header(device)
+        return f"{one}>\n#include <{KERNELS}" if one and device.startswith("cpu") else one
+
     with (
         patch.object(CppWrapperCodeCache, "load_pybinding", load),
-        patch.object(CppWrapperCodeCache, "_get_uncompiled_header", lambda device: HEADERS),
-        patch.object(cpu_vec_isa, "valid_vec_isa_list", vectors),
+        patch.object(CppWrapperCodeCache, "_get_uncompiled_header", headers),
+        patch.object(cpu_vec_isa, "valid_vec_isa_list", sets),
     ):
         yield
 
@@ -52,8 +58,8 @@ def quick() -> Iterator[None]:
 def _flags() -> tuple[str, ...]:
     """Flags by which g++ takes a fifth less time.
 
-    No warnings, of which there are hundreds, and no symbols; memory is not searched for what is
-    done with; gold, where it is there, links in half the time.
+    No warnings, of which there are hundreds, and no symbols; it never collects garbage; gold,
+    where it is there, links in half the time.
     """
     from torch._inductor.cpp_builder import is_gcc
 
@@ -63,20 +69,17 @@ def _flags() -> tuple[str, ...]:
     return "-w", "-g0", "--param ggc-min-heapsize=1000000", *gold
 
 
-@cache
-def _vectors(kinds: Any) -> list[Any]:
-    """The widest vectors that the processor and the compiler have: the first kind that works.
+def _instructions(every: Callable[[], list[Any]]) -> list[Any]:
+    """The widest instruction set that the processor and the compiler have, alone.
 
-    kinds: Inductor's function, which tries all: each is compiled, and loaded in a process. Two of
-    them are for products of integers, of which there are none here.
+    every: what Inductor asks: all of them, each compiled, and loaded in a process. Some add to
+    another no more than products of integers and of bfloat16, which are not used here.
     """
-    from torch._inductor import cpu_vec_isa
+    from torch._inductor import config, cpu_vec_isa
 
-    if "ATEN_CPU_CAPABILITY" not in os.environ:  # which names one of all
-        for kind in cpu_vec_isa.supported_vec_isa_list:
-            if "vnni" in str(kind) or "amx" in str(kind):
-                continue
-            with patch.object(cpu_vec_isa, "supported_vec_isa_list", [kind]):
-                if found := kinds.__wrapped__():
-                    return list(found)
-    return list(kinds())
+    if config.cpp.simdlen is None and "ATEN_CPU_CAPABILITY" not in os.environ:  # these name one
+        has = set(cpu_vec_isa.x86_isa_checker())
+        for each in cpu_vec_isa.supported_vec_isa_list:
+            if "vnni" not in str(each) and has.issuperset(str(each).split()) and each:
+                return [each]
+    return every()

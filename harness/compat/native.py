@@ -9,6 +9,7 @@ import os
 import platform
 import shutil
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,7 +96,7 @@ def folder() -> Path:
 def _place(about: str) -> Path:
     """Where a library is kept, or will be; another torch, compiler or processor has another."""
     here = f"{torch.__version__} {platform.python_version()} {os.environ.get('CXX')}"
-    here += f" {torch.cpu.get_capabilities()}"
+    here += f" {torch.cpu.get_capabilities()}{os.environ.get('ATEN_CPU_CAPABILITY', '')}"
     return folder() / f"{hashlib.sha256(f'{here} {about}'.encode()).hexdigest()[:32]}.so"
 
 
@@ -121,7 +122,8 @@ def _by_inductor(
         return made[-1]
 
     # the cache of autograd would not ask for `inner` again
-    with uncollected(), quick(), config.patch(enable_autograd_cache=False):
+    sooner = quick() if options.get("cpp_wrapper") else nullcontext()
+    with uncollected(), sooner, config.patch(enable_autograd_cache=False):
         call: Any = compile_fx(graph, [*inputs], inner_compile=inner, config_patches=options)
     return call, made[-1]
 

@@ -75,7 +75,8 @@ def held(source: str) -> str:
         if match.re is _MOVED:
             return f"    auto& {name} = {match['of']};\n"
         made.append(name)
-        make = f"AtenTensorHandle raw; const auto error = {how}, &raw); made({name}, error, raw);"
+        make = f"AtenTensorHandle raw = nullptr; const auto error = {how}, &raw); "
+        make += f"made({name}, error, raw);"
         if match.re is _ALIAS:
             make = f"viewed({name}, {how});"
         return f"    auto& {name} = held.{name};\n    if (!{name}.get()) {{ {make} }}\n"

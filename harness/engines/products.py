@@ -63,7 +63,10 @@ def _writes(node: Node) -> bool:
 
 
 def counted(graph: torch.fx.GraphModule) -> Counter[tuple[str, str]]:
-    """The products of a graph, M × K × N, and whose they are: ("32 × 72 × 256", "own"), 3 times."""
+    """The products of a graph, M × K × N, and whose they are: ("32 × 72 × 256", "own"), 3 times.
+
+    One over a stack of runs counts once.
+    """
     found = (_shape(factors) for _, factors, _ in _products(graph))
     return Counter((" × ".join(map(str, shape[:3])), choice(shape)) for shape in found)
 

@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import torch
 
-from harness.check import at_least
 from harness.model import Model
 from harness.optimiser import Optimiser, Rule, Schedule, Update
 from harness.registry import Registry
@@ -37,8 +36,9 @@ def built(spec: RunSpec, registry: Registry, device: torch.device) -> Built:
         if why := method.suits(model, task):
             raise ValueError(f"trainer {spec.trainer} does not suit model {spec.model}: {why}")
         trainer: Trainer = registry.make("trainer", spec.trainer, model, task.loss)
-    if trainer.T is not None:
-        at_least(1, T=trainer.T)  # for methods of others, which may not ask
+    if trainer.T is not None and not (isinstance(trainer.T, int) and trainer.T > 0):
+        # a plug-in's trainer may not check
+        raise ValueError(f"trainer {spec.trainer}: T must be at least 1, got {trainer.T!r}")
     if why := trainer.refuses(task):
         raise ValueError(f"trainer {spec.trainer} does not suit task {spec.task}: {why}")
     trainer.to(device)

@@ -22,7 +22,7 @@ ROUNDS = 7
 
 
 def products_of(spec: RunSpec, registry: Registry) -> Counter[tuple[str, str]]:
-    """The matrix products of a compiled update, as counted(), and whose they would be here.
+    """The matrix products of a compiled update, as counted() gives them, on this machine.
 
     Empty where it cannot be compiled to C++, and for methods without windows.
     """

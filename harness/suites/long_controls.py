@@ -22,7 +22,7 @@ LARGER = 3e-3
 SMALLER = {3: 1e-4, 4: 1e-4, 5: 3e-4}
 """For truncation by T: a rate that ends as high in the trials, or higher, though later."""
 BEGINNING = {"tbptt": 3e-4, "dni": 3e-3}
-"""Of a rate that falls, by method."""
+"""The rate from which a falling one begins, by method."""
 STEEPER = 3e-2
 """The highest rate of any trial."""
 WARM_UPS = (TIMESTEPS // 10, 4 * TIMESTEPS // 10)
@@ -57,7 +57,7 @@ def reset() -> list[RunSpec]:
 
 
 def wider(T: int) -> list[RunSpec]:
-    """A network of twice the width, whose trials choose the same rates."""
+    """A network of twice the width, whose trials, on copy, choose the same rates."""
     return [replace(spec, **WIDER) for spec in both(T, *METHODS, seeds=FEWER)]
 
 
