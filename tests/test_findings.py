@@ -1086,7 +1086,10 @@ FACTS: dict[tuple[str, str], list[Callable[[], str]]] = {
             f"`dni` solves {long_gains('dni', 'tbptt', (2, 3, 4, 5))} times the T_task of "
             f"truncation at T = 2, 3, 4 and 5, and {long_gains('dni', 'tbptt', [8])} times at T = 8"
         ),
-        lambda: f"with LSTM 128 {where_long('tbptt, LSTM 128', 'T=3')} times at T = 3",
+        lambda: (
+            f"with LSTM 128 {where_long('tbptt, LSTM 128', 'T=3')} times at T = 3, "
+            f"{where_long('tbptt, LSTM 128', 'T=5')} at T = 5, undecided"
+        ),
         lambda: (
             "it copies {} symbols; truncation {} ({} at a smaller rate); an LSTM trained only in "
             "its read-out {}; `dni_lambda` {}; our `behind` {}."
