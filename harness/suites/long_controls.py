@@ -99,11 +99,8 @@ def steeper() -> list[RunSpec]:
 
 def warmed(W: int) -> list[RunSpec]:
     """`dni` after a warm-up of W timesteps; a long one, whose episodes are long, on copy alone."""
-    return [
-        replace(spec, trainer=spec.trainer.replace(")", f", warmup={W})"))
-        for spec in unchanged("dni")
-        if spec.task == COPY or WARM_UPS[0] == W
-    ]
+    specs = unchanged("dni") if WARM_UPS[0] == W else part(COPY, 3, "dni")
+    return [replace(spec, trainer=spec.trainer.replace(")", f", warmup={W})")) for spec in specs]
 
 
 def longer() -> list[RunSpec]:
