@@ -22,6 +22,11 @@ GRADIENTS = {
 }
 """Tasks, and the T at which they are run."""
 
+FAR = {RESET[0]: (8_000, 150), RESET[1]: (24_000, 450)}
+"""Timesteps, and updates between probes, at T = 2: there whole windows lie between some boundaries
+and what is scored next. On repeat copy that is so once three levels are solved, which takes longer.
+"""
+
 WARM_UPS = (1_000, 4_000)
 CLIPS = (0.0, 0.01)
 """Of the model's gradient, besides the common 1: none, and a norm so low that it normalises."""
@@ -34,13 +39,15 @@ def gradients() -> list[RunSpec]:
         for task, T in GRADIENTS.items()
         for trainer in ("bptt", f"tbptt(T={T})", f"sg(T={T})", f"dni(T={T})")
     ]
-    # at T = 2 whole windows lie between some boundaries and what is scored next
-    asked += [(task, trainer) for task in RESET for trainer in ("sg(T=2)", "dni(T=2)")]
     return [
-        replace(_tuned(task, trainer, seed), probe=150)
+        spec
         for seed in range(8)
-        for task, trainer in asked
-    ]
+        for spec in (
+            *(replace(_tuned(task, trainer, seed), probe=150) for task, trainer in asked),
+            *(replace(tuned(task, trainer, seed, timesteps), probe=probe)
+              for task, (timesteps, probe) in FAR.items() for trainer in ("sg(T=2)", "dni(T=2)")),
+        )
+    ]  # fmt: skip
 
 
 def _tuned(task: str, trainer: str, seed: int) -> RunSpec:
