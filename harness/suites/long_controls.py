@@ -42,6 +42,7 @@ PUBLISHED: tuple[dict[str, Any], ...] = (
 
 The error counts the symbols that are scored; 0.3 bits of it are 0.15 over all timesteps.
 """
+PUBLISHED_UPDATES = 2_500_000
 
 
 def unchanged(*methods: str) -> list[RunSpec]:
@@ -135,6 +136,16 @@ def published() -> list[RunSpec]:
     ]
 
 
+def published_updates() -> list[RunSpec]:
+    """The same with symbols of four bits and of one, for as many updates as the paper's."""
+    narrow = {"task": "plain_copy(bits=1)"}
+    return [
+        replace(spec, lr=PUBLISHED_RATE, clip=1.0, timesteps=3 * PUBLISHED_UPDATES, **other)
+        for spec in part(COPY, 3, "tbptt", seeds=PUBLISHED_SEEDS)
+        for other in ({}, narrow)
+    ]
+
+
 class LongControls(Suite):
     """One thing changed at a time where training is long."""
 
@@ -144,5 +155,5 @@ class LongControls(Suite):
         after = [spec for W in WARM_UPS for spec in warmed(W)]
         untrained_by_rate = [spec for rate in READ_OUTS for spec in untrained(rate)]
         return [*unchanged(), *reset(), *wider(3), *wider(5), *falling(), *faster(), *slower(),
-                *steeper(), *after, *longer(), *returns(), *without_returns(), *published(),
+                *steeper(), *after, *longer(), *returns(), *without_returns(), *published(), *published_updates(),
                 *untrained_by_rate, *untrained_wide()]  # fmt: skip
