@@ -138,7 +138,7 @@ def published() -> list[RunSpec]:
 
 def published_updates() -> list[RunSpec]:
     """The same with symbols of four bits and of one, for as many updates as the paper's."""
-    narrow = {"task": "plain_copy(bits=1)"}
+    narrow: dict[str, Any] = {"task": "plain_copy(bits=1)"}
     return [
         replace(spec, lr=PUBLISHED_RATE, clip=1.0, timesteps=3 * PUBLISHED_UPDATES, **other)
         for spec in part(COPY, 3, "tbptt", seeds=PUBLISHED_SEEDS)
