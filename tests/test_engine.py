@@ -260,10 +260,13 @@ def test_a_tensor_that_no_optimiser_moves_is_refused() -> None:
 def test_an_engine_leaves_a_whole_run_the_same_to_rounding(
     registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With our own products, whatever a trial here would find."""
+    """With our own products, whatever a trial here would find.
+
+    The product over both timesteps and the batch is worked on in three parts, of 200.
+    """
     monkeypatch.setattr(products, "choice", lambda shape: products.OWN)
     spec = RunSpec(
-        task="plain_copy(bits=2)", trainer="dni(T=2)", model="lstm(hidden=8)", batch=4,
+        task="plain_copy(bits=2)", trainer="dni(T=2)", model="lstm(hidden=8)", batch=300,
         timesteps=300,
     )  # fmt: skip
     both = [[row for _, row in Run(spec, registry, name).train()] for name in ("eager", "compiled")]
@@ -307,6 +310,26 @@ def test_a_factor_of_several_products_is_packed_once_and_again_where_it_was_writ
     torch.testing.assert_close(graph(*given), expected)
 
 
+@pytest.mark.parametrize("written", [False, True])
+def test_what_is_joined_for_one_product_is_not_joined_but_where_a_part_is_written_to(
+    written: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(products, "choice", lambda shape: products.OWN)
+
+    def made(*parts: Tensor) -> list[Tensor]:
+        a, b = torch.cat(parts[:3]), torch.cat(parts[3:])
+        if written:
+            parts[0].mul_(2.0)
+        return [a.t() @ b]
+
+    given = [torch.randn(4, 5) for _ in range(3)] + [torch.randn(4, 7) for _ in range(3)]
+    expected = made(*(tensor.clone() for tensor in given))
+    graph = products.replaced(torch_internals.traced(made, [t.clone() for t in given]))
+    called = Counter(node.target for node in graph.graph.nodes)
+    assert called[own_product.OF_JOINED] == (not written)
+    torch.testing.assert_close(graph(*given), expected)
+
+
 def test_whose_product_is_tried_once_and_the_first_to_say_is_believed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -320,7 +343,7 @@ def test_whose_product_is_tried_once_and_the_first_to_say_is_believed(
         return products.TORCH if len(trials) == 1 else products.OWN
 
     monkeypatch.setattr(products, "tried", tried)
-    shape = (4, 5, 6, True, True)
+    shape = products.Shape(4, 5, 6, True, True, 1, 0)
     found = [products.choice(shape) for _ in range(3)]
     assert len(trials) == 2
     assert len(set(found)) == 1
@@ -407,6 +430,26 @@ def test_buffers_that_do_not_leave_a_graph_are_held_from_call_to_call() -> None:
     assert "    auto& buf3 = buf0;\n" in found
     assert "    auto buf1 = RAIIAtenTensorHandle(tmp_tensor_handle_1);\n" in found
     assert re.findall(r"(\w+)\.reset", found) == ["arg0_1", "pool2"]
+
+
+RETURNED = """    AtenTensorHandle buf4_handle;
+    AOTI_TORCH_ERROR_CODE_CHECK(aoti_torch_cpu_product_of_packed(buf2, buf1, 4L, &buf4_handle));
+    RAIIAtenTensorHandle buf4(buf4_handle);
+"""
+
+
+@pytest.mark.parametrize("leaves", [False, True])
+def test_what_our_product_returns_is_given_to_it_again_unless_it_leaves(leaves: bool) -> None:
+    body = BODY.replace("    arg0_1", f"{RETURNED}    arg0_1")
+    if leaves:
+        body = body.replace("    output", "    output_handles[1] = buf4.release();\n    output")
+    found = scratch.held(body)
+    given = "nullptr" if leaves else "buf4.get()"
+    assert f"    AtenTensorHandle buf4_handle = {given};\n    AOTI" in found
+    assert ("held.buf4" in found) == (not leaves)
+    kept = "    if (!buf4.get()) buf4 = RAIIAtenTensorHandle(buf4_handle);\n"
+    made = "    RAIIAtenTensorHandle buf4(buf4_handle);\n"
+    assert (kept in found, made in found) == (not leaves, leaves)
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from torch import Tensor
 from harness.compat.compiler import quick
 from harness.compat.torch_internals import uncollected
 
-MADE = 3
+MADE = 4
 """How a graph is made into C++; another number where that changes, or what was kept is loaded."""
 
 

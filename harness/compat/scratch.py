@@ -19,6 +19,14 @@ _PLACED = re.compile(
     _RAW + r"aoti_torch__alloc_from_pool\((?P<of>\w+), .*), &(?P=raw)\)\);\n"
     r"    auto (?P<name>\w+) = RAIIAtenTensorHandle\((?P=raw)\);\n"
 )
+_OURS = r"(?:product|packed)\w*"
+"""Of our own operators, the names: what they return, they make where they are not given it."""
+_GIVEN = re.compile(rf"(AtenTensorHandle \w+_handle);(?=\n.*\baoti_torch_cpu_{_OURS}\()")
+_RETURNED = re.compile(
+    r"    AtenTensorHandle (?P<raw>(?P<name>\w+)_handle) = nullptr;\n"
+    rf"    AOTI_TORCH_ERROR_CODE_CHECK\((?P<how>aoti_torch_cpu_{_OURS}\(.*), &(?P=raw)\)\);\n"
+    r"    RAIIAtenTensorHandle (?P=name)\((?P=raw)\);\n"
+)
 _ALIAS = re.compile(
     r"    auto (?P<name>\w+) = wrap_with_raii_handle_if_needed"
     r"\(reinterpret_tensor_wrapper\((?P<how>(?P<of>\w+), .*)\)\);  // alias\n"
@@ -51,6 +59,7 @@ def held(source: str) -> str:
     """
     if BEGIN not in source:
         return source
+    source = _GIVEN.sub(r"\1 = nullptr;", source)
     start = source.index(BEGIN)
     before, body = source[:start], source[start:]
     parts = {m["name"]: m["of"] for form in (_PLACED, _ALIAS, _MOVED) for m in form.finditer(body)}
@@ -62,6 +71,7 @@ def held(source: str) -> str:
 
     leaving = re.findall(r"\w+", " ".join(re.findall(r"output_handles\[.*", body)))
     small = {m["name"] for m in _ALLOCATED.finditer(body) if _size(m["of"], body) <= LARGEST}
+    small |= {m["name"] for m in _RETURNED.finditer(body)}
     small -= {allocation(name) for name in leaving}
     kept = {name for name in {*small, *parts} if allocation(name) in small}
     if not kept:
@@ -75,13 +85,21 @@ def held(source: str) -> str:
         if match.re is _MOVED:
             return f"    auto& {name} = {match['of']};\n"
         made.append(name)
+        if match.re is _RETURNED:
+            taken = f"RAIIAtenTensorHandle({match['raw']})"
+            return (
+                f"    auto& {name} = held.{name};\n"
+                f"    AtenTensorHandle {match['raw']} = {name}.get();\n"
+                f"    AOTI_TORCH_ERROR_CODE_CHECK({how}, &{match['raw']}));\n"
+                f"    if (!{name}.get()) {name} = {taken};\n"
+            )
         make = f"AtenTensorHandle raw = nullptr; const auto error = {how}, &raw); "
         make += f"made({name}, error, raw);"
         if match.re is _ALIAS:
             make = f"viewed({name}, {how});"
         return f"    auto& {name} = held.{name};\n    if (!{name}.get()) {{ {make} }}\n"
 
-    for form in (_ALLOCATED, _PLACED, _ALIAS, _MOVED):
+    for form in (_ALLOCATED, _PLACED, _RETURNED, _ALIAS, _MOVED):
         body = form.sub(once, body)
     body = re.sub(r"\b(\w+)\.reset\(\);", lambda m: "" if m[1] in kept else m[0], body)
     if kept.intersection(re.findall(r"(?<=std::move\()\w+|\w+(?=\.re(?:lease|set)\()", body)):

@@ -1,6 +1,7 @@
 // The product of own_product.py, and how compiled graphs call it; WIDEST is defined there.
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 #include <vector>
 #include <torch/csrc/inductor/aoti_torch/c/shim.h>
 
@@ -16,6 +17,7 @@ struct Narrow {
     typedef float Lanes __attribute__((vector_size(BYTES / 2), aligned(4), may_alias));
 };
 constexpr int64_t HALF = BYTES / sizeof(float), WIDE = 2 * HALF, DEEP = 256, MANY = 64;
+constexpr int64_t CHUNK = 256;
 
 // R rows of c, V vectors wide, which registers hold: c = or += a b, for a panel b of (depth, WIDE)
 template <typename Vector, int V, int R>
@@ -56,57 +58,134 @@ static Block of_rows(int64_t R) {
          : R == 2 ? block<Vector, V, 2> : block<Vector, V, 1>;
 }
 
-// the panels of b (K, N), one after the other, a stretch of DEEP of K at a time
-static void packed(const float* b, int64_t b_k, int64_t b_n, int64_t K, int64_t N, float* to) {
-    for (int64_t start = 0; start < K; start += DEEP) {
-        const int64_t depth = std::min(DEEP, K - start);
-        for (int64_t n = 0; n < N; n += WIDE) {
-            const int64_t columns = std::min(WIDE, N - n);
-            for (int64_t k = 0; k < depth; ++k, to += WIDE) {
-                const float* from = b + (start + k) * b_k + n * b_n;
-                if (b_n == 1) std::copy_n(from, columns, to);
-                else for (int64_t j = 0; j < columns; ++j) to[j] = from[j * b_n];
-                std::fill(to + columns, to + WIDE, 0.0f);
-            }
-        }
+struct Part { const float* data; int64_t by_k, across; };
+
+// a factor, K by M or N: whole, or in parts of `length` along K, one after the other
+struct Factor { const Part* parts; int64_t length; };
+
+// does(k, how many rows from there on, of which part, where the first lies), for a stretch of K
+template <typename Does>
+static void along(const Factor& of, int64_t start, int64_t depth, Does does) {
+    for (int64_t k = 0, rows; k < depth; k += rows) {
+        const Part& part = of.parts[(start + k) / of.length];
+        const int64_t first = (start + k) % of.length;
+        rows = std::min(depth - k, of.length - first);
+        does(k, rows, part, part.data + first * part.by_k);
     }
 }
 
 static int64_t padded(int64_t columns) { return (columns + WIDE - 1) / WIDE * WIDE; }
 
+// how much of K is worked on at once: DEEP at most, in equal parts
+static int64_t stretch(int64_t K) {
+    const int64_t parts = std::max<int64_t>(1, (K + DEEP - 1) / DEEP);
+    return (K + parts - 1) / parts;
+}
+
+// rows i and i + S of a square exchange their elements l + S and l, for every second S
+template <int S>
+static void exchanged(Whole::Lanes (&rows)[HALF]) {
+    typedef int32_t Places __attribute__((vector_size(BYTES)));
+    Places low, high;
+    for (int l = 0; l < HALF; ++l) {
+        low[l] = l & S ? HALF + l - S : l;
+        high[l] = l & S ? HALF + l : l + S;
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < HALF; ++i)
+        if (!(i & S)) {
+            const Whole::Lanes one = rows[i], other = rows[i + S];
+            rows[i] = __builtin_shuffle(one, other, low);
+            rows[i + S] = __builtin_shuffle(one, other, high);
+        }
+    if constexpr (2 * S < HALF) exchanged<2 * S>(rows);
+}
+
+// HALF columns of b, each without gaps, as rows of a panel
+static void turned(const float* columns, int64_t across, float* to) {
+    Whole::Lanes rows[HALF];
+    for (int64_t i = 0; i < HALF; ++i) std::memcpy(&rows[i], columns + i * across, BYTES);
+    exchanged<1>(rows);
+    for (int64_t i = 0; i < HALF; ++i) std::memcpy(to + i * WIDE, &rows[i], BYTES);
+}
+
+// the panels of b, K by N, one after the other, a stretch of K at a time
+static void packed(const Factor& b, int64_t K, int64_t N, float* to) {
+    const int64_t most = stretch(K);
+    for (int64_t start = 0; start < K; start += most) {
+        const int64_t depth = std::min(most, K - start);
+        for (int64_t n = 0; n < N; n += WIDE, to += depth * WIDE) {
+            const int64_t columns = std::min(WIDE, N - n);
+            int64_t done = 0;
+            if (columns < WIDE) std::fill(to, to + depth * WIDE, 0.0f);
+            else if (b.length == K && b.parts->by_k == 1)
+                for (; done + HALF <= depth; done += HALF)
+                    for (int64_t half = 0; half < WIDE; half += HALF) {
+                        const int64_t across = b.parts->across;
+                        turned(b.parts->data + start + done + (n + half) * across, across,
+                               to + done * WIDE + half);
+                    }
+            along(b, start + done, depth - done,
+                  [=](int64_t k, int64_t rows, const Part& of, const float* from) {
+                from += n * of.across;
+                float* panel = to + (done + k) * WIDE;
+                const bool even = of.across == 1 && columns == WIDE;
+                for (; even && rows; --rows, from += of.by_k, panel += WIDE)
+                    std::memcpy(panel, from, WIDE * sizeof(float));
+                for (; rows; --rows, from += of.by_k, panel += WIDE)
+                    for (int64_t j = 0; j < columns; ++j) panel[j] = from[j * of.across];
+            });
+        }
+    }
+}
+
 static int64_t at_once(int64_t rows) {
     return rows >= ROWS ? ROWS : rows >= 4 ? 4 : rows >= 2 ? 2 : 1;
 }
 
-// c (M, N) = a (M, K) b (K, N), b in panels; c without gaps
-static void product(const float* a, int64_t a_m, int64_t a_k, const float* panels, float* c,
-                    int64_t M, int64_t K, int64_t N) {
-    static thread_local std::vector<float> turned(MANY * DEEP);
-    for (int64_t start = 0; start < K; start += DEEP) {
-        const int64_t depth = std::min(DEEP, K - start);
-        for (int64_t m = 0, R; m < M; m += R) {
-            R = at_once(M - m);
-            const float* from = a + m * a_m + start * a_k;
-            int64_t by_m = a_m, by_k = a_k;
-            if (a_k != 1) {  // else lines of the cache that lie whole pages apart are read
-                if (m % MANY == 0) {
-                    const int64_t rows = std::min(MANY, M - m);
-                    for (int64_t k = 0; k < depth; ++k)
-                        for (int64_t i = 0, r; i < rows; i += r) {
-                            r = at_once(rows - i);
-                            float* to = turned.data() + i * depth + k * r;
-                            for (int64_t j = 0; j < r; ++j) to[j] = from[(i + j) * a_m + k * a_k];
-                        }
+// a, M by K, brought into the order in which blocks read it, from row m on; MANY rows at a time,
+// else lines of the cache that lie whole pages apart are read
+static void brought(const Factor& a, int64_t m, int64_t rows, int64_t start, int64_t depth,
+                    float* to) {
+    for (int64_t first = 0; first < rows; first += MANY) {
+        const int64_t many = std::min(MANY, rows - first);
+        along(a, start, depth, [=](int64_t k, int64_t count, const Part& of, const float* from) {
+            for (from += (m + first) * of.across; count; --count, ++k, from += of.by_k)
+                for (int64_t i = 0, r; i < many; i += r) {
+                    r = at_once(many - i);
+                    float* at = to + (first + i) * depth + k * r;
+                    const float* row = from + i * of.across;
+                    if (r == ROWS && of.across == 1) std::memcpy(at, row, ROWS * sizeof(float));
+                    else for (int64_t j = 0; j < r; ++j) at[j] = row[j * of.across];
                 }
-                from = turned.data() + m % MANY * depth, by_m = 1, by_k = R;
-            }
-            const float* panel = panels;
-            for (int64_t n = 0; n < N; n += WIDE, panel += depth * WIDE) {
-                const int64_t columns = std::min(WIDE, N - n);
-                const Block rows = columns > HALF ? of_rows<Whole, 2>(R)
-                                 : columns > HALF / 2 ? of_rows<Whole, 1>(R)
-                                 : of_rows<Narrow, 1>(R);
-                rows(from, by_m, by_k, panel, depth, c + m * N + n, N, columns, start > 0);
+        });
+    }
+}
+
+// c (M, N) = a b, b in panels; c without gaps
+static void product(const Factor& a, const float* panels, float* c, int64_t M, int64_t K,
+                    int64_t N) {
+    static thread_local std::vector<float> order(CHUNK * DEEP);
+    const bool as_it_is = a.length == K && a.parts->by_k == 1;
+    const int64_t most = stretch(K);
+    for (int64_t start = 0; start < K; start += most) {
+        const int64_t depth = std::min(most, K - start);
+        for (int64_t chunk = 0; chunk < M; chunk += CHUNK) {
+            const int64_t end = std::min(M, chunk + CHUNK);
+            if (!as_it_is) brought(a, chunk, end - chunk, start, depth, order.data());
+            for (int64_t m = chunk, R; m < end; m += R) {
+                R = at_once(end - m);
+                const int64_t by_m = as_it_is ? a.parts->across : 1, by_k = as_it_is ? 1 : R;
+                const float* from = as_it_is ? a.parts->data + m * by_m + start
+                                             : order.data() + (m - chunk) * depth;
+                const float* panel = panels;
+                for (int64_t n = 0; n < N; n += WIDE, panel += depth * WIDE) {
+                    const int64_t columns = std::min(WIDE, N - n);
+                    const Block rows = columns > HALF ? of_rows<Whole, 2>(R)
+                                     : columns > HALF / 2 ? of_rows<Whole, 1>(R)
+                                     : of_rows<Narrow, 1>(R);
+                    rows(from, by_m, by_k, panel, depth, c + m * N + n, N, columns, start > 0);
+                }
             }
         }
         panels += depth * padded(N);
@@ -116,6 +195,9 @@ static void product(const float* a, int64_t a_m, int64_t a_k, const float* panel
 struct Matrices {  // one, or a stack
     int64_t count, rows, columns, by_stack, by_row, by_column;
     float* data;
+
+    Part left(int64_t i = 0) const { return {data + i * by_stack, by_column, by_row}; }
+    Part right(int64_t i = 0) const { return {data + i * by_stack, by_row, by_column}; }
 };
 
 static Matrices matrices(AtenTensorHandle of) {
@@ -131,6 +213,7 @@ static Matrices matrices(AtenTensorHandle of) {
 
 static AOTITorchError empty(AtenTensorHandle like, int64_t rows, int64_t columns,
                             AtenTensorHandle* made) {
+    if (*made) return AOTI_TORCH_SUCCESS;  // held from an earlier call
     int64_t n, *sizes;
     aoti_torch_get_dim(like, &n);
     aoti_torch_get_sizes(like, &sizes);
@@ -143,7 +226,8 @@ extern "C" AOTITorchError aoti_torch_cpu_packed(AtenTensorHandle b, AtenTensorHa
     const Matrices from = matrices(b);
     const int64_t columns = (from.columns + WIDEST - 1) / WIDEST * WIDEST;
     if (const auto failed = empty(b, from.rows, columns, panels)) return failed;
-    packed(from.data, from.by_row, from.by_column, from.rows, from.columns, matrices(*panels).data);
+    const Part whole = from.right();
+    packed({&whole, from.rows}, from.rows, from.columns, matrices(*panels).data);
     return AOTI_TORCH_SUCCESS;
 }
 
@@ -151,16 +235,19 @@ extern "C" AOTITorchError aoti_torch_cpu_product_of_packed(
     AtenTensorHandle a, AtenTensorHandle panels, int64_t columns, AtenTensorHandle* c) {
     const Matrices left = matrices(a), right = matrices(panels);
     if (const auto failed = empty(a, left.rows, columns, c)) return failed;
-    product(left.data, left.by_row, left.by_column, right.data, matrices(*c).data,
-            left.rows, left.columns, columns);
+    const Part whole = left.left();
+    product({&whole, left.columns}, right.data, matrices(*c).data, left.rows, left.columns,
+            columns);
     return AOTI_TORCH_SUCCESS;
 }
 
-static float* packed(const Matrices& b, int64_t i) {  // the i-th of a stack; until the next
-    static thread_local std::vector<float> panels;
-    panels.resize(b.rows * padded(b.columns));
-    packed(b.data + i * b.by_stack, b.by_row, b.by_column, b.rows, b.columns, panels.data());
-    return panels.data();
+// the panels of b, until the next
+static const float* packed(const Factor& b, int64_t K, int64_t N) {
+    struct alignas(64) Line { float of[16]; };  // else vectors lie in two lines of the cache
+    static thread_local std::vector<Line> lines;
+    lines.resize((K * padded(N) + 15) / 16);
+    packed(b, K, N, lines.data()->of);
+    return lines.data()->of;
 }
 
 extern "C" AOTITorchError aoti_torch_cpu_product(AtenTensorHandle a, AtenTensorHandle b,
@@ -168,14 +255,38 @@ extern "C" AOTITorchError aoti_torch_cpu_product(AtenTensorHandle a, AtenTensorH
     const Matrices left = matrices(a), right = matrices(b);
     if (const auto failed = empty(a, left.rows, right.columns, c)) return failed;
     const Matrices to = matrices(*c);
-    for (int64_t i = 0; i < left.count; ++i)
-        product(left.data + i * left.by_stack, left.by_row, left.by_column, packed(right, i),
+    for (int64_t i = 0; i < left.count; ++i) {
+        const Part one = left.left(i), other = right.right(i);
+        product({&one, left.columns}, packed({&other, right.rows}, right.rows, right.columns),
                 to.data + i * to.by_stack, left.rows, left.columns, right.columns);
+    }
     return AOTI_TORCH_SUCCESS;
 }
 
-extern "C" void repeated(int64_t times, const float* a, int64_t a_m, int64_t a_k, const float* b,
-                         int64_t b_k, int64_t b_n, float* c, int64_t M, int64_t K, int64_t N) {
-    const Matrices right{1, K, N, 0, b_k, b_n, const_cast<float*>(b)};
-    for (int64_t i = 0; i < times; ++i) product(a, a_m, a_k, packed(right, 0), c, M, K, N);
+extern "C" AOTITorchError aoti_torch_cpu_product_of_joined(
+    const AtenTensorHandle* a, int64_t count, const AtenTensorHandle* b, int64_t,
+    AtenTensorHandle* c) {
+    const Matrices left = matrices(*a), right = matrices(*b);
+    if (const auto failed = empty(*a, left.columns, right.columns, c)) return failed;
+    std::vector<Part> lefts, rights;
+    for (int64_t i = 0; i < count; ++i) {
+        lefts.push_back(matrices(a[i]).right());  // turned
+        rights.push_back(matrices(b[i]).right());
+    }
+    const int64_t K = count * left.rows;
+    product({lefts.data(), left.rows}, packed({rights.data(), right.rows}, K, right.columns),
+            matrices(*c).data, left.columns, K, right.columns);
+    return AOTI_TORCH_SUCCESS;
+}
+
+// b is packed for so many products, as in a graph
+extern "C" void repeated(int64_t times, int64_t uses, const float* a, int64_t a_m, int64_t a_k,
+                         const float* b, int64_t b_k, int64_t b_n, float* c, int64_t M, int64_t K,
+                         int64_t N) {
+    const Part left{a, a_k, a_m}, right{b, b_k, b_n};
+    const float* panels = nullptr;
+    for (int64_t i = 0; i < times; ++i) {
+        if (i % uses == 0) panels = packed({&right, K}, K, N);
+        product({&left, K}, panels, c, M, K, N);
+    }
 }

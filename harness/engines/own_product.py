@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, cat
 from torch.nn.functional import pad
 
 from harness.compat import native
@@ -25,6 +25,7 @@ for name, does in (
     ("packed(Tensor b) -> Tensor", lambda b: pad(b, (0, -b.shape[-1] % WIDEST))),
     ("product_of_packed(Tensor a, Tensor panels, int columns) -> Tensor",
      lambda a, panels, columns: a @ panels[..., :columns]),
+    ("product_of_joined(Tensor[] a, Tensor[] b) -> Tensor", lambda a, b: cat(a).t() @ cat(b)),
 ):  # fmt: skip
     _library.define(name, tags=torch.Tag.flexible_layout)
     _library.impl(name.partition("(")[0], does, "CompositeExplicitAutograd")
@@ -32,6 +33,8 @@ PRODUCT = torch.ops.sgbench.product.default
 PACKED, OF_PACKED = torch.ops.sgbench.packed.default, torch.ops.sgbench.product_of_packed.default
 """What is the second factor of several products, once in the order in which they read it: (K, N) ->
 (K, N up to a multiple of WIDEST); and a product of it. Only the two know what stands where."""
+OF_JOINED = torch.ops.sgbench.product_of_joined.default
+"""Of matrices (L, M) and (L, N), as many of each, without joining them: Σ aᵀ b."""
 
 
 class Declared(dict[torch._ops.OpOverload, list[str]]):
@@ -43,6 +46,8 @@ class Declared(dict[torch._ops.OpOverload, list[str]]):
             PRODUCT: [f"{call}_product({handle}, {handle}, {handle}*)"],
             PACKED: [f"{call}_packed({handle}, {handle}*)"],
             OF_PACKED: [f"{call}_product_of_packed({handle}, {handle}, int64_t, {handle}*)"],
+            OF_JOINED: [f"{call}_product_of_joined(const {handle}*, int64_t, const {handle}*, "
+                        f"int64_t, {handle}*)"],
         })  # fmt: skip
 
     def __reduce__(self) -> tuple[type[Declared], tuple[()]]:
@@ -53,13 +58,16 @@ SOURCE = f"constexpr int WIDEST = {WIDEST};\n"
 SOURCE += Path(__file__).with_suffix(".cpp").read_text(encoding="utf-8")
 
 
-def own(a: Tensor, b: Tensor, out: Tensor, times: int = 1) -> None:
-    """Our product of a (M, K) and b (K, N), made so many times into out (M, N); float32."""
+def own(a: Tensor, b: Tensor, out: Tensor, times: int = 1, uses: int = 1) -> None:
+    """Our product of a (M, K) and b (K, N), made so many times into out (M, N); float32.
+
+    uses: of b each time that it is packed
+    """
     at_a, at_b, at_out = (ctypes.c_void_p(tensor.data_ptr()) for tensor in (a, b, out))
     number = ctypes.c_int64
     library().repeated(
-        number(times), at_a, *map(number, a.stride()), at_b, *map(number, b.stride()),
-        at_out, *map(number, (*a.shape, b.shape[1])),
+        number(times), number(uses), at_a, *map(number, a.stride()),
+        at_b, *map(number, b.stride()), at_out, *map(number, (*a.shape, b.shape[1])),
     )  # fmt: skip
 
 

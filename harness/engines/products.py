@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import operator
 import os
 import tempfile
 import time
 from collections import Counter
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import NamedTuple
 
 import torch
+from torch import Tensor
 from torch._ops import OpOverload
 from torch.fx import Node
+from torch.fx.node import map_arg
 
 from harness.compat import native
 from harness.engines import own_product
@@ -24,42 +29,65 @@ ROUNDS, MOST, FLOPS = 5, 200, 40_000_000
 """Of a trial: rounds, which time both; products a round, at most, and the FLOPs of all of them."""
 
 
+class Shape(NamedTuple):
+    """What a trial goes by: factors (M, K) and (K, N), and how they come."""
+
+    M: int
+    K: int
+    N: int
+    a_rows: bool
+    b_rows: bool
+    """Whether the rows of the factors are contiguous."""
+    uses: int
+    """Products that have the second factor, which ours reads from panels, made once."""
+    parts: int
+    """Of which both factors are joined, for this product alone; 0: they are not."""
+
+
+@dataclass(frozen=True, eq=False)
+class Product:
+    """A product in float32 of a graph. alike: those that can share the panels of b, this one too"""
+
+    node: Node
+    a: Node
+    b: Node
+    bias: Node | None
+    parts: tuple[list[Node], list[Node]] | None
+    alike: list[Node]
+
+    @property
+    def shape(self) -> Shape:
+        a, b = self.a.meta["val"], self.b.meta["val"]
+        return Shape(
+            a.shape[-2], a.shape[-1], b.shape[-1], a.stride(-1) == 1, b.stride(-1) == 1,
+            len(self.alike), len(self.parts[0]) if self.parts else 0,
+        )  # fmt: skip
+
+
 def replaced(graph: torch.fx.GraphModule) -> torch.fx.GraphModule:
     """The graph, with our own product where a trial has found it faster; in place."""
-    ours = {
-        node: (factors, bias)
-        for node, factors, bias in _products(graph)
-        if choice(_shape(factors)) == OWN
-    }
-    # of stacks none is shared: under vmap every product has a view of its own
-    uses = Counter(b for (_, b), _ in ours.values() if b.meta["val"].dim() == 2)
-    packed: dict[Node, Node] = {}
+    ours = [product for product in _products(graph) if choice(product.shape) == OWN]
+    shared = Counter(id(product.alike) for product in ours)
+    panels: dict[int, Node] = {}
     call = graph.graph.call_function
-    for node in graph.graph.nodes:
-        if _writes(node):
-            packed.clear()
-        if node not in ours:
-            continue
-        (a, b), bias = ours[node]
+    for product in ours:
+        node, a, b, key = product.node, product.a, product.b, id(product.alike)
         with graph.graph.inserting_before(node):
-            if uses[b] < 2:
+            if product.parts:
+                made = call(own_product.OF_JOINED, product.parts)
+            elif shared[key] < 2:
                 made = call(own_product.PRODUCT, (a, b))
             else:
-                if b not in packed:
-                    packed[b] = call(own_product.PACKED, (b,))
+                if key not in panels:
+                    panels[key] = call(own_product.PACKED, (b,))
                 columns = b.meta["val"].shape[-1]
-                made = call(own_product.OF_PACKED, (a, packed[b], columns))
-            if bias is not None:
-                made = call(torch.ops.aten.add.Tensor, (made, bias))
+                made = call(own_product.OF_PACKED, (a, panels[key], columns))
+            if product.bias is not None:
+                made = call(torch.ops.aten.add.Tensor, (made, product.bias))
         node.replace_all_uses_with(made)
         graph.graph.erase_node(node)
     graph.recompile()
     return graph
-
-
-def _writes(node: Node) -> bool:
-    """Whether a node changes a tensor in place, after which what was packed may be of the past."""
-    return isinstance(node.target, OpOverload) and node.target._schema.is_mutable
 
 
 def counted(graph: torch.fx.GraphModule) -> Counter[tuple[str, str]]:
@@ -67,32 +95,74 @@ def counted(graph: torch.fx.GraphModule) -> Counter[tuple[str, str]]:
 
     One over a stack of runs counts once.
     """
-    found = (_shape(factors) for _, factors, _ in _products(graph))
-    return Counter((" × ".join(map(str, shape[:3])), choice(shape)) for shape in found)
+    shapes = [product.shape for product in _products(graph)]
+    return Counter((" × ".join(map(str, shape[:3])), choice(shape)) for shape in shapes)
 
 
-def _products(graph: torch.fx.GraphModule) -> list[tuple[Node, list[Node], Node | None]]:
-    """Every product in float32: its node, its two factors, and what is added to it."""
-    aten, found = torch.ops.aten, []
+def _products(graph: torch.fx.GraphModule) -> list[Product]:
+    """Every product in float32, in the order of the graph."""
+    aten = torch.ops.aten
+    found: list[Product] = []
+    joined: dict[Node, list[Node]] = {}
+    seen: dict[tuple[Node, bool], list[Node]] = {}
     for node in graph.graph.nodes:
+        if changed := _written(node):  # what is read before is not what is read after
+            joined = {a: of for a, of in joined.items() if changed.isdisjoint(map(_source, of))}
+            seen = {of: alike for of, alike in seen.items() if _source(of[0]) not in changed}
+        if node.target is aten.cat.default and node.args[1:] in ((), (0,)):
+            joined[node] = node.args[0]
         if node.target in (aten.mm.default, aten.bmm.default):
-            factors, bias = [*node.args], None
+            (a, b), bias = node.args, None
         elif node.target is aten.addmm.default and not node.kwargs:
-            bias, *factors = node.args
+            bias, a, b = node.args
         else:
             continue
-        if factors[0].meta["val"].dtype == torch.float32:
-            found.append((node, factors, bias))
+        if a.meta["val"].dtype != torch.float32:
+            continue
+        parts, alike = _parts(a, b, joined), []
+        # of stacks none is shared: under vmap every product has a view of its own
+        if not parts and node.target is not aten.bmm.default:
+            turned = b.target is aten.t.default
+            alike = seen.setdefault((b.args[0] if turned else b, turned), [])
+        alike.append(node)
+        found.append(Product(node, a, b, bias, parts, alike))
     return found
 
 
-Shape = tuple[int, int, int, bool, bool]
-"""M, K, N; whether the rows of the factors, (M, K) and (K, N), are contiguous."""
+def _source(node: Node) -> Node:
+    """The tensor that a node is a view of, or the same as; itself, where it makes one."""
+    while node.target is operator.getitem or (
+        isinstance(node.target, OpOverload)
+        and any(made.alias_info for made in node.target._schema.returns)
+    ):
+        node = node.args[0]  # type: ignore[assignment]
+    return node
 
 
-def _shape(factors: list[Node]) -> Shape:
-    a, b = (factor.meta["val"] for factor in factors)
-    return a.shape[-2], a.shape[-1], b.shape[-1], a.stride(-1) == 1, b.stride(-1) == 1
+def _written(node: Node) -> set[Node]:
+    """The tensors that a node changes in place."""
+    changed: set[Node] = set()
+    if isinstance(node.target, OpOverload) and node.target._schema.is_mutable:
+        schema = node.target._schema.arguments
+        given = {said.name: value for said, value in zip(schema, node.args, strict=False)}
+        given |= node.kwargs
+        written = [said.name for said in schema if said.alias_info and said.alias_info.is_write]
+        map_arg([given.get(name) for name in written], lambda each: changed.add(_source(each)))
+    return changed
+
+
+def _parts(
+    a: Node, b: Node, joined: dict[Node, list[Node]]
+) -> tuple[list[Node], list[Node]] | None:
+    """Where both factors, the first of them turned, are joined for one product: what of."""
+    of = a.args[0] if a.target is torch.ops.aten.t.default else None
+    if not (isinstance(of, Node) and of in joined and b in joined):
+        return None
+    if any(len(each.users) > 1 for each in (a, of, b)):
+        return None
+    parts = joined[of], joined[b]
+    lengths = [[part.meta["val"].shape[0] for part in factor] for factor in parts]
+    return parts if lengths[0] == lengths[1] and len(set(lengths[0])) == 1 else None
 
 
 def choice(shape: Shape) -> str:
@@ -115,19 +185,29 @@ def choice(shape: Shape) -> str:
 
 
 def tried(shape: Shape) -> str:
-    """Which product takes less time: the medians of ROUNDS rounds."""
-    M, K, N, a_rows, b_rows = shape
-    a = torch.rand(M, K) if a_rows else torch.rand(K, M).t()
-    b = torch.rand(K, N) if b_rows else torch.rand(N, K).t()
-    out = torch.empty(M, N)
-    times = max(1, min(MOST, FLOPS // (2 * M * K * N)))
+    """Which product takes less time: the medians of ROUNDS rounds.
+
+    Without what a call of torch's from Python takes, which a graph does not pay.
+    """
+    a = torch.rand(shape.M, shape.K) if shape.a_rows else torch.rand(shape.K, shape.M).t()
+    b = torch.rand(shape.K, shape.N) if shape.b_rows else torch.rand(shape.N, shape.K).t()
+    out, one = torch.empty(shape.M, shape.N), torch.ones(1, 1)
+    times = max(1, min(MOST, FLOPS // (2 * shape.M * shape.K * shape.N)))
+    times = -(-times // shape.uses) * shape.uses
+
+    def theirs(a: Tensor, b: Tensor, out: Tensor) -> float:
+        began = time.perf_counter()
+        for _ in range(times):
+            if shape.parts:
+                a = torch.cat(a.t().chunk(shape.parts)).t()
+                b = torch.cat(b.chunk(shape.parts))
+            torch.mm(a, b, out=out)
+        return time.perf_counter() - began
+
     took: dict[str, list[float]] = {OWN: [], TORCH: []}
     for _ in range(ROUNDS):
         began = time.perf_counter()
-        own_product.own(a, b, out, times)
-        between = time.perf_counter()
-        for _ in range(times):
-            torch.mm(a, b, out=out)
-        took[OWN].append(between - began)
-        took[TORCH].append(time.perf_counter() - between)
+        own_product.own(a, b, out, times, shape.uses)
+        took[OWN].append(time.perf_counter() - began)
+        took[TORCH].append(theirs(a, b, out) - theirs(one, one, torch.empty(1, 1)))
     return min(took, key=lambda name: median(took[name]))
