@@ -96,11 +96,10 @@ class Table1(Figure):
             )
         axes.text(-1.9 - MARGIN, -1.15, "Table 1 of the paper: measured here, and as published",
                   va="center", fontsize=12)  # fmt: skip
-        seeds = len({r.spec.seed for r in done})
         gone = left_out([r for r in records if _shared.trained(r)])
         axes.text(
             -1.9 - MARGIN, len(rows) + 0.2,
-            f"bold: measured, median of {seeds} seeds; under it the {brackets(seeds)}.   "
+            f"bold: measured, median; under it the {brackets(*map(_seeds, rows))}.   "
             "grey: as published (single runs, much larger networks, 2.5 million updates)"
             + (f".   {gone}" if gone else ""),
             va="center", fontsize=10,
@@ -113,9 +112,14 @@ def _kind(record: Record) -> str:
     return Call.parse(record.spec.task).name
 
 
+def _seeds(group: Sequence[Record]) -> int:
+    return len({record.spec.seed for record in group})
+
+
 def _row(axes: Axes, y: float, group: Sequence[Record]) -> None:
     row, text = ROWS[_kind(group[0])], group[0].header.get("corpus")
     label = row.said.replace("Characters", f"Text: {text}") if text else row.said
+    label = label.replace("\n", f", {_seeds(group)} seeds\n", 1)
     axes.text(-1.9 - MARGIN, y, label, va="center", weight="bold")
     x = 0.5
     for trainer, _, Ts in (*GROUPS, ("bptt", "", (None,))):

@@ -1116,7 +1116,7 @@ FACTS: dict[tuple[str, str], list[Callable[[], str]]] = {
             f"see {faster_than(DECOUPLED, ALONE)} times the examples of one in a second, data "
             f"parallelism {faster_than(DDP, ALONE)} times"
         ),
-        lambda: f"five seeds, {budgets('table1_desk')} timesteps, eager",
+        lambda: f"five seeds (text: ten), {budgets('table1_desk')} timesteps, eager",
         lambda: f"after {budgets('rivals')} timesteps, our",
         lambda: f"compiled, up to {budgets('rivals_compiled')} timesteps",
         lambda: f"`behind` solves {rival('data', 'behind(T=3)')} times the T_task of `dni`",
