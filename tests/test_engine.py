@@ -276,8 +276,9 @@ def test_an_engine_leaves_a_whole_run_the_same_to_rounding(
 
 
 @pytest.mark.parametrize(
-    ("M", "K", "N"), [(1, 1, 1), (8, 16, 32), (7, 3, 5), (33, 300, 70), (15, 513, 33)]
-)
+    ("M", "K", "N"), [(1, 1, 1), (8, 16, 32), (7, 3, 5), (33, 300, 70), (15, 513, 33),
+                     (70, 300, 40), (300, 40, 33)]
+)  # fmt: skip
 @pytest.mark.parametrize("turned", [(False, False), (True, False), (False, True)])
 def test_our_own_product_is_the_product(turned: tuple[bool, bool], M: int, K: int, N: int) -> None:
     """Rows, columns and depth that fill whole blocks, and that do not."""
@@ -310,24 +311,45 @@ def test_a_factor_of_several_products_is_packed_once_and_again_where_it_was_writ
     torch.testing.assert_close(graph(*given), expected)
 
 
-@pytest.mark.parametrize("written", [False, True])
-def test_what_is_joined_for_one_product_is_not_joined_but_where_a_part_is_written_to(
-    written: bool, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("written", "lengths", "parts"),
+    [(False, (4, 4, 4), True), (True, (4, 4, 4), False), (False, (4, 3, 4), False)],
+)
+def test_what_is_joined_for_one_product_is_read_in_parts_where_they_are_even_and_stay(
+    written: bool, lengths: tuple[int, ...], parts: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(products, "choice", lambda shape: products.OWN)
 
-    def made(*parts: Tensor) -> list[Tensor]:
-        a, b = torch.cat(parts[:3]), torch.cat(parts[3:])
+    def made(*of: Tensor) -> list[Tensor]:
+        a, b = torch.cat(of[:3]), torch.cat(of[3:])
         if written:
-            parts[0].mul_(2.0)
+            of[0].mul_(2.0)
         return [a.t() @ b]
 
-    given = [torch.randn(4, 5) for _ in range(3)] + [torch.randn(4, 7) for _ in range(3)]
+    given = [torch.randn(length, width) for width in (5, 7) for length in lengths]
     expected = made(*(tensor.clone() for tensor in given))
     graph = products.replaced(torch_internals.traced(made, [t.clone() for t in given]))
     called = Counter(node.target for node in graph.graph.nodes)
-    assert called[own_product.OF_JOINED] == (not written)
+    assert called[own_product.OF_JOINED] == parts
     torch.testing.assert_close(graph(*given), expected)
+
+
+def test_a_product_may_be_a_factor_a_part_or_a_bias_of_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(products, "choice", lambda shape: products.OWN)
+
+    def made(a: Tensor, b: Tensor) -> list[Tensor]:
+        square = a @ b
+        joined = torch.cat([square, a @ square]).t() @ torch.cat([a, square])
+        return [torch.addmm(square, square @ b, joined)]
+
+    given = [torch.randn(5, 5), torch.randn(5, 5)]
+    graph = products.replaced(torch_internals.traced(made, given))
+    called = Counter(node.target for node in graph.graph.nodes)
+    assert called[own_product.OF_JOINED] == 1
+    assert called[torch.ops.aten.mm.default] == called[torch.ops.aten.addmm.default] == 0
+    torch.testing.assert_close(graph(*given), made(*given))
 
 
 def test_whose_product_is_tried_once_and_the_first_to_say_is_believed(

@@ -421,6 +421,14 @@ def at_the_papers_rate() -> list[str]:
     return [f"{median(ended[spec] for spec in specs[k::kinds]):g}" for k in range(kinds)]
 
 
+def for_the_papers_updates() -> list[str]:
+    """T_task of truncation on copy, in the median, at the paper's rate: by bits of a symbol."""
+    ended = {r.spec: span(r) for r in records("long_controls")}
+    specs = long_controls.published_updates()
+    tasks = dict.fromkeys(spec.task for spec in specs)
+    return [f"{median(ended[spec] for spec in specs if spec.task == task):g}" for task in tasks]
+
+
 def updates_early(share: int) -> str:
     """dni over truncation after a share of the most updates, in per cent."""
     said = found("long_controls", "than tbptt", "1,500,000").details[0]
@@ -1523,6 +1531,10 @@ FACTS: dict[tuple[str, str], list[Callable[[], str]]] = {
             "of 256, each by itself. Symbols of one bit make it {3}, and with an open forget gate "
             "and that threshold {4}"
         ).format(*at_the_papers_rate()),
+        lambda: (
+            f"After {long_controls.PUBLISHED_UPDATES / 1e6:g} million updates, the paper's number, "
+            "it ends at {}, with symbols of one bit, at one seed, at {}"
+        ).format(*for_the_papers_updates()),
         lambda: f"T_task {listed(at_smaller_rates())} in the median at T = 4 and 5",
         lambda: "`dni` then solves {} times its T_task on copy, at their own rates {} times".format(
             *over_truncation_on_copy()

@@ -20,7 +20,7 @@ _PLACED = re.compile(
     r"    auto (?P<name>\w+) = RAIIAtenTensorHandle\((?P=raw)\);\n"
 )
 _OURS = r"(?:product|packed)\w*"
-"""Of our own operators, the names: what they return, they make where they are not given it."""
+"""Names of our own operators, which are given again what they returned, whatever its size."""
 _GIVEN = re.compile(rf"(AtenTensorHandle \w+_handle);(?=\n.*\baoti_torch_cpu_{_OURS}\()")
 _RETURNED = re.compile(
     r"    AtenTensorHandle (?P<raw>(?P<name>\w+)_handle) = nullptr;\n"
@@ -29,7 +29,7 @@ _RETURNED = re.compile(
 )
 _ALIAS = re.compile(
     r"    auto (?P<name>\w+) = wrap_with_raii_handle_if_needed"
-    r"\(reinterpret_tensor_wrapper\((?P<how>(?P<of>\w+), .*)\)\);  // alias\n"
+    r"\(reinterpret_tensor_wrapper\((?P<how>(?P<of>\w+), .*)\)\);  // (?:alias|reuse)\n"
 )
 _MOVED = re.compile(r"    auto (?P<name>\w+) = (?P<how>std::move\((?P<of>\w+)\));  // reuse\n")
 _MAKING = """

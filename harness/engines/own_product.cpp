@@ -143,7 +143,7 @@ static int64_t at_once(int64_t rows) {
     return rows >= ROWS ? ROWS : rows >= 4 ? 4 : rows >= 2 ? 2 : 1;
 }
 
-// a, M by K, brought into the order in which blocks read it, from row m on; MANY rows at a time,
+// a, M by K, copied into the order in which blocks read it, from row m on; MANY rows at a time,
 // else lines of the cache that lie whole pages apart are read
 static void brought(const Factor& a, int64_t m, int64_t rows, int64_t start, int64_t depth,
                     float* to) {
@@ -241,7 +241,7 @@ extern "C" AOTITorchError aoti_torch_cpu_product_of_packed(
     return AOTI_TORCH_SUCCESS;
 }
 
-// the panels of b, until the next
+// the panels of b, valid until the next call
 static const float* packed(const Factor& b, int64_t K, int64_t N) {
     struct alignas(64) Line { float of[16]; };  // else vectors lie in two lines of the cache
     static thread_local std::vector<Line> lines;
@@ -279,7 +279,7 @@ extern "C" AOTITorchError aoti_torch_cpu_product_of_joined(
     return AOTI_TORCH_SUCCESS;
 }
 
-// b is packed for so many products, as in a graph
+// b is packed anew every `uses` products
 extern "C" void repeated(int64_t times, int64_t uses, const float* a, int64_t a_m, int64_t a_k,
                          const float* b, int64_t b_k, int64_t b_n, float* c, int64_t M, int64_t K,
                          int64_t N) {

@@ -46,21 +46,27 @@ class Shape(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Product:
-    """A product in float32 of a graph. alike: those that can share the panels of b, this one too"""
+    """A product in float32 of a graph.
+
+    joined: the nodes that join both factors, the first before it is turned, for this product alone
+    alike: the products that can share the panels of the second factor, this one among them
+    """
 
     node: Node
-    a: Node
-    b: Node
-    bias: Node | None
-    parts: tuple[list[Node], list[Node]] | None
+    joined: tuple[Node, Node] | None
     alike: list[Node]
 
     @property
+    def factors(self) -> list[Node]:
+        """As they are now: an earlier product may have been replaced."""
+        return list(self.node.args[-2:])  # type: ignore[arg-type]
+
+    @property
     def shape(self) -> Shape:
-        a, b = self.a.meta["val"], self.b.meta["val"]
+        a, b = (factor.meta["val"] for factor in self.factors)
         return Shape(
             a.shape[-2], a.shape[-1], b.shape[-1], a.stride(-1) == 1, b.stride(-1) == 1,
-            len(self.alike), len(self.parts[0]) if self.parts else 0,
+            len(self.alike), len(_parts(self.joined[0])) if self.joined else 0,
         )  # fmt: skip
 
 
@@ -71,10 +77,11 @@ def replaced(graph: torch.fx.GraphModule) -> torch.fx.GraphModule:
     panels: dict[int, Node] = {}
     call = graph.graph.call_function
     for product in ours:
-        node, a, b, key = product.node, product.a, product.b, id(product.alike)
+        node, key = product.node, id(product.alike)
+        a, b = product.factors
         with graph.graph.inserting_before(node):
-            if product.parts:
-                made = call(own_product.OF_JOINED, product.parts)
+            if product.joined:
+                made = call(own_product.OF_JOINED, tuple(map(_parts, product.joined)))
             elif shared[key] < 2:
                 made = call(own_product.PRODUCT, (a, b))
             else:
@@ -82,10 +89,13 @@ def replaced(graph: torch.fx.GraphModule) -> torch.fx.GraphModule:
                     panels[key] = call(own_product.PACKED, (b,))
                 columns = b.meta["val"].shape[-1]
                 made = call(own_product.OF_PACKED, (a, panels[key], columns))
-            if product.bias is not None:
-                made = call(torch.ops.aten.add.Tensor, (made, product.bias))
+            made.meta["val"] = node.meta["val"]
+            if node.target is torch.ops.aten.addmm.default:
+                made = call(torch.ops.aten.add.Tensor, (made, node.args[0]))
+                made.meta["val"] = node.meta["val"]
         node.replace_all_uses_with(made)
         graph.graph.erase_node(node)
+    graph.graph.lint()
     graph.recompile()
     return graph
 
@@ -111,27 +121,30 @@ def _products(graph: torch.fx.GraphModule) -> list[Product]:
             seen = {of: alike for of, alike in seen.items() if _source(of[0]) not in changed}
         if node.target is aten.cat.default and node.args[1:] in ((), (0,)):
             joined[node] = node.args[0]
-        if node.target in (aten.mm.default, aten.bmm.default):
-            (a, b), bias = node.args, None
-        elif node.target is aten.addmm.default and not node.kwargs:
-            bias, a, b = node.args
-        else:
+        if node.target not in (aten.mm.default, aten.bmm.default, aten.addmm.default):
             continue
-        if a.meta["val"].dtype != torch.float32:
+        a, b = node.args[-2:]
+        if node.kwargs or not _float32(a) or not a.meta["val"].numel() * b.meta["val"].numel():
             continue
-        parts, alike = _parts(a, b, joined), []
+        both, alike = _joined(a, b, joined), []
         # of stacks none is shared: under vmap every product has a view of its own
-        if not parts and node.target is not aten.bmm.default:
+        if not both and node.target is not aten.bmm.default:
             turned = b.target is aten.t.default
             alike = seen.setdefault((b.args[0] if turned else b, turned), [])
         alike.append(node)
-        found.append(Product(node, a, b, bias, parts, alike))
+        found.append(Product(node, both, alike))
     return found
+
+
+def _float32(node: Node) -> bool:
+    return bool(node.meta["val"].dtype == torch.float32)
 
 
 def _source(node: Node) -> Node:
     """The tensor that a node is a view of, or the same as; itself, where it makes one."""
-    while node.target is operator.getitem or (
+    # the one view that does not say so
+    views = operator.getitem, torch.ops.aten._unsafe_view.default
+    while node.target in views or (
         isinstance(node.target, OpOverload)
         and any(made.alias_info for made in node.target._schema.returns)
     ):
@@ -151,18 +164,22 @@ def _written(node: Node) -> set[Node]:
     return changed
 
 
-def _parts(
-    a: Node, b: Node, joined: dict[Node, list[Node]]
-) -> tuple[list[Node], list[Node]] | None:
-    """Where both factors, the first of them turned, are joined for one product: what of."""
+def _joined(a: Node, b: Node, joined: dict[Node, list[Node]]) -> tuple[Node, Node] | None:
+    """The nodes that join both factors for one product, the first before it is turned."""
     of = a.args[0] if a.target is torch.ops.aten.t.default else None
     if not (isinstance(of, Node) and of in joined and b in joined):
         return None
     if any(len(each.users) > 1 for each in (a, of, b)):
         return None
-    parts = joined[of], joined[b]
-    lengths = [[part.meta["val"].shape[0] for part in factor] for factor in parts]
-    return parts if lengths[0] == lengths[1] and len(set(lengths[0])) == 1 else None
+    parts = *joined[of], *joined[b]
+    lengths = [[part.meta["val"].shape[0] for part in joined[each]] for each in (of, b)]
+    even = lengths[0] == lengths[1] and len(set(lengths[0])) == 1
+    return (of, b) if even and all(map(_float32, parts)) else None
+
+
+def _parts(join: Node) -> list[Node]:
+    """What a node joins."""
+    return list(join.args[0])  # type: ignore[arg-type]
 
 
 def choice(shape: Shape) -> str:
@@ -191,7 +208,7 @@ def tried(shape: Shape) -> str:
     """
     a = torch.rand(shape.M, shape.K) if shape.a_rows else torch.rand(shape.K, shape.M).t()
     b = torch.rand(shape.K, shape.N) if shape.b_rows else torch.rand(shape.N, shape.K).t()
-    out, one = torch.empty(shape.M, shape.N), torch.ones(1, 1)
+    out, one = torch.empty(shape.M, shape.N), torch.ones(shape.parts or 1, 1)
     times = max(1, min(MOST, FLOPS // (2 * shape.M * shape.K * shape.N)))
     times = -(-times // shape.uses) * shape.uses
 
@@ -209,5 +226,5 @@ def tried(shape: Shape) -> str:
         began = time.perf_counter()
         own_product.own(a, b, out, times, shape.uses)
         took[OWN].append(time.perf_counter() - began)
-        took[TORCH].append(theirs(a, b, out) - theirs(one, one, torch.empty(1, 1)))
+        took[TORCH].append(theirs(a, b, out) - theirs(one.t(), one, torch.empty(1, 1)))
     return min(took, key=lambda name: median(took[name]))
