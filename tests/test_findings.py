@@ -1540,12 +1540,10 @@ FACTS: dict[tuple[str, str], list[Callable[[], str]]] = {
             "and that threshold {4}"
         ).format(*at_the_papers_rate()),
         lambda: (
-            (
-                f"After {long_controls.PUBLISHED_UPDATES / 1e6:g} million updates, the paper's number, "
-                "it ends at {} at all three seeds, with symbols of one bit, at one seed, at {}, as "
-            ).format(*for_the_papers_updates())
-            + f"after {since_when():,}"
-        ),
+            f"After {long_controls.PUBLISHED_UPDATES / 1e6:g} million updates, the paper's "
+            "number, it ends at {0} at all three seeds, with symbols of one bit, at one seed, at "
+            f"{{1}}, as after {since_when():,}"
+        ).format(*for_the_papers_updates()),
         lambda: f"T_task {listed(at_smaller_rates())} in the median at T = 4 and 5",
         lambda: "`dni` then solves {} times its T_task on copy, at their own rates {} times".format(
             *over_truncation_on_copy()
