@@ -228,7 +228,7 @@ def test_the_command_prints_the_verdicts_of_the_page(capsys: pytest.CaptureFixtu
     ("folder", "runs"),
     [
         ("quick", 88),
-        ("table1_desk", 260),
+        ("table1_desk", 350),
         ("claims", 192),
         ("gap", 20),
         ("ablation", 36),
@@ -247,7 +247,7 @@ def test_recorded_results_are_whole_and_of_one_clean_commit(folder: str, runs: i
     assert set(broken["status"]) <= {"collapsed"}
     assert list(broken["trainer"]) == {"tuning": ["bptt"], "rivals": ["uoro(T=3)"]}.get(folder, [])
     assert not frame["dirty"].any()
-    assert frame["commit"].nunique() <= 3  # see results/README.md
+    assert frame["commit"].nunique() <= 4  # see results/README.md
 
 
 def test_the_controls_are_whole() -> None:

@@ -43,7 +43,7 @@ from harness.simulation.costs import Link
 from harness.spec import RunSpec
 from harness.statistics import difference, interval, ratio, ratio_of_medians
 from harness.store import Record
-from harness.suites import controls, depth, long_controls, long_tuning, table1_long
+from harness.suites import claims, controls, depth, long_controls, long_tuning, table1_long
 from harness.suites.backward_cost import MULTIPLES
 from harness.suites.workers import (
     ALONE,
@@ -435,6 +435,11 @@ def since_when() -> int:
     runs = [recorded[spec] for spec in long_controls.published_updates()]
     first = [next(x["updates"] for x in r.curve if x["t_task"] == span(r)) for r in runs]
     return round(max(first), -4)
+
+
+def far() -> list[str]:
+    """By how much cosines are less where a window lies between, of dni and of sg."""
+    return [effect("noise", f"loss {name} predicts", digits=3) for name in ("dni", "sg")]
 
 
 def updates_early(share: int) -> str:
@@ -1635,6 +1640,8 @@ FACTS: dict[tuple[str, str], list[Callable[[], str]]] = {
         lambda: f"it reaches ≥ {reach('plain_copy')} and ≥ {reach('repeat_copy')} timesteps",
         lambda: f"is {aligned('plain_copy')} on copy and {aligned('repeat_copy')} on repeat copy",
         lambda: f"its norm {added('plain_copy')} and {added('repeat_copy')} of the truncated",
+        lambda: "with the true gradient is {} less for `dni` and {} less for `sg`".format(*far()),
+        lambda: f"On repeat copy, reset, T = 2, after {claims.FAR[claims.RESET[1]][0]:,} timesteps",
         lambda: (
             f"the norm is {added('char_lm')}, most of which is the scale, and the cosine "
             f"{aligned('char_lm')}, undecided"
