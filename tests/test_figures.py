@@ -24,8 +24,8 @@ def test_table_1_shows_what_was_measured_above_what_was_published(
     (axes,) = registry.make("figure", "table1").draw(desk).axes
     said = [text.get_text() for text in axes.texts]
     assert [line for line in said if "(" in line.partition("\n")[2]] == [
-        "Copy\n(T_task, timesteps)", "Repeat copy\n(T_task, timesteps)",
-        "Text: ptb\n(bits per character)",
+        "Copy, 5 seeds\n(T_task, timesteps)", "Repeat copy, 5 seeds\n(T_task, timesteps)",
+        "Text: ptb, 10 seeds\n(bits per character)",
     ]  # fmt: skip
     published = [f"{v:g}" for row in table1.ROWS.values()
                  for each in row.published.values() for v in each.values()]  # fmt: skip
