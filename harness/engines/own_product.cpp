@@ -16,8 +16,10 @@ struct Whole { typedef float Lanes __attribute__((vector_size(BYTES), aligned(4)
 struct Narrow {
     typedef float Lanes __attribute__((vector_size(BYTES / 2), aligned(4), may_alias));
 };
-constexpr int64_t HALF = BYTES / sizeof(float), WIDE = 2 * HALF, DEEP = 256, MANY = 64;
-constexpr int64_t CHUNK = 256;
+// elements of a vector, and of a row of a panel
+constexpr int64_t HALF = BYTES / sizeof(float), WIDE = 2 * HALF;
+// most of K worked on at once; rows of a that are read, and kept, in order at once
+constexpr int64_t DEEP = 256, MANY = 64, CHUNK = 256;
 
 // R rows of c, V vectors wide, which registers hold: c = or += a b, for a panel b of (depth, WIDE)
 template <typename Vector, int V, int R>
