@@ -85,15 +85,13 @@ def _mean(group: Sequence[Pair], values: Values) -> Paired:
 
 def _overhead(records: Sequence[Record]) -> tuple[str, ...]:
     """What short windows cost without a synthesiser: tbptt does full BPTT's FLOPs in pieces."""
-    eager = [record for record in records if record.engine == "eager"]
-    beside = pairs(eager, of("tbptt"), of("bptt"), lambda r: None)
+    beside = pairs(records, of("tbptt"), of("bptt"), lambda r: None, within=timed)
     if not beside:
         return ()
     time, flops = (_mean(beside, _per_timestep(column)).said(2) for column, *_ in COSTS)
-    return (
-        f"tbptt takes {time} × the time at {flops} × the FLOPs: run eagerly, "
-        "short windows are many small kernels, each with its overhead",
-    )
+    eager = {a.engine for a, _ in beside} == {"eager"}
+    why = ": run eagerly, short windows are many small kernels, each with its overhead"
+    return (f"tbptt takes {time} × the time at {flops} × the FLOPs{why if eager else ''}",)
 
 
 def _to_target(
