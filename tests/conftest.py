@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from harness.episode import Episode
+from harness.measure.environment import set_up
 from harness.model import Model
 from harness.registry import Registry
 from harness.runs.run import Run
@@ -54,7 +55,7 @@ def pytest_configure(config: pytest.Config) -> None:
         afresh = 0 if os.environ.get("CI") else random.SystemRandom().randrange(10**6)
         given = int(os.environ.get(SEED, afresh))
     os.environ[SEED] = str(given)
-    torch.set_num_threads(1)  # fixtures of a module are made before _afresh
+    set_up()  # fixtures of a module are made before _afresh
 
 
 def pytest_report_header() -> list[str]:
@@ -137,7 +138,7 @@ def _compiled_soon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _afresh(request: pytest.FixtureRequest) -> None:
     """Weights and data drawn anew in every test, from the run's seed and the test's name."""
-    torch.set_num_threads(1)
+    set_up()
     # the name, not the node's id: xdist adds the group to that
     name = f"{request.node.path.name} {request.node.name}"
     seed = zlib.crc32(f"{os.environ[SEED]} {name}".encode())

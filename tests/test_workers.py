@@ -22,6 +22,7 @@ from torch.nn import functional as F
 
 from harness.__main__ import main
 from harness.episode import Episode
+from harness.measure.environment import set_up
 from harness.measure.sent import bytes_sent
 from harness.models.mlp import Mlp
 from harness.optimiser import Optimiser
@@ -142,7 +143,7 @@ def shared(case: Case, rank: int) -> Learnt:
 
 
 def serve(rank: int, meeting: str, post: Connection) -> None:
-    torch.set_num_threads(1)
+    set_up()
     os.environ |= GLOO
     dist.init_process_group("gloo", init_method=f"file://{meeting}", rank=rank, world_size=RANKS)
     while True:

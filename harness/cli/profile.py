@@ -39,14 +39,13 @@ def command(
     \b
     Example:  sgbench profile "plain_copy(start=8)" "tbptt(T=4)" "dni(T=4)" bptt
     """
-    import torch
-
     from harness.executors.execute import check
+    from harness.measure.environment import set_up
     from harness.registry import Registry
     from harness.runs.profile import products_of, profile
     from harness.store import Store
 
-    torch.set_num_threads(1)
+    set_up()
     store, registry = Store(results), Registry(plugin)
     specs = cli.runs(task, trainers, **setting)
     check(specs, registry)

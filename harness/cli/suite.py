@@ -94,12 +94,11 @@ def command(
 
 def _say_estimate(specs: Sequence[RunSpec], registry: Registry) -> None:
     """Print a line for each kind of run, then the total."""
-    import torch
-
     from harness.executors.execute import check
+    from harness.measure.environment import set_up
     from harness.runs.estimate import estimate
 
-    torch.set_num_threads(1)
+    set_up()
     check(specs, registry)
     found = estimate(specs, registry)
     kinds: dict[str, list[tuple[RunSpec, float, float]]] = {}

@@ -16,7 +16,6 @@ from pathlib import Path
 from queue import Queue
 from typing import Any
 
-import torch
 from pebble import ProcessExpired, ProcessPool
 
 import harness
@@ -25,6 +24,7 @@ from harness.executors import one, server
 from harness.executors.bars import Bars, Message
 from harness.executors.channel import channel
 from harness.executors.execute import check
+from harness.measure.environment import set_up
 from harness.registry import Registry
 from harness.runs.parent import watch_parent
 from harness.runs.record import driven
@@ -71,7 +71,7 @@ class Local:
             ended |= run_all(elsewhere, store, registry, conditions, bars, jobs)
         shared = Shared(began=None if elsewhere else harness.began)
         for spec in here:  # one at a time
-            torch.set_num_threads(1)
+            set_up()
             told = partial(bars.show, spec.id)
             while (status := one.run(spec, store, registry, conditions, told, shared)) == "busy":
                 time.sleep(AGAIN_SECONDS)
@@ -209,7 +209,7 @@ def _begin(
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     watch_parent()
     os.environ.update(environment)  # as it is now: the server may have begun before
-    torch.set_num_threads(1)
+    set_up()
     _worker.update(
         store=Store(folder, say=tell), registry=Registry(plugins), tell=tell,
         shared=Shared(shared, began),

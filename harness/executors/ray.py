@@ -153,9 +153,9 @@ def _work(
     kept: Mapping[str, str],
 ) -> list[dict[str, Any]]:
     """On a node: run in a temporary folder; return the rows of the record."""
-    import torch
+    from harness.measure.environment import set_up
 
-    torch.set_num_threads(1)
+    set_up()
     os.environ.update(kept)
     how = Conditions(**conditions)
     with tempfile.TemporaryDirectory() as scratch:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import torch
 
 from harness.check import unknown
-from harness.measure.environment import describe
+from harness.measure.environment import describe, set_up
 from harness.regression.baseline import Baseline
 from harness.regression.judgement import Status, judge
 from harness.regression.reading import Reading, Settled
@@ -50,7 +50,7 @@ def _measured(
     def chosen(name: str) -> bool:
         return not only or any(_within(name, each) or _within(each, name) for each in only)
 
-    torch.set_num_threads(1)
+    set_up()
     readings: list[Reading] = []
     seconds: dict[str, float] = {}
     for group in filter(chosen, GROUPS):

@@ -20,7 +20,7 @@ from typing import Any
 import torch
 from torch import distributed as dist
 
-from harness.measure.environment import available
+from harness.measure.environment import available, set_up
 from harness.measure.sent import bytes_sent
 from harness.registry import Registry
 from harness.runs.build import Built, built
@@ -88,7 +88,7 @@ def work(job: Job, post: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends it
     watch_parent()
     os.environ.update(job.environment)
-    torch.set_num_threads(1)
+    set_up()
     try:
         _learn(job, post)
     except (Exception, SystemExit) as error:

@@ -25,6 +25,5 @@ class Table1Compiled(Suite):
         return [
             spec
             for spec in table1_desk.Table1Desk().runs(registry)
-            if Call.parse(spec.trainer).name in METHODS
-            and spec.T not in table1_desk.TEXT_LONGER_T
+            if Call.parse(spec.trainer).name in METHODS and spec.T not in table1_desk.TEXT_LONGER_T
         ]

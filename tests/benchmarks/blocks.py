@@ -149,12 +149,12 @@ def messages(clock: Clock, laps: int) -> None:
 
 def _work(rank: int, meeting: str, laps: int, post: Any) -> None:
     """What each of the two processes does."""
-    import torch
     from torch import distributed as dist
 
+    from harness.measure.environment import set_up
     from harness.runs.member import LOOPBACK
 
-    torch.set_num_threads(1)
+    set_up()
     os.environ.setdefault("GLOO_SOCKET_IFNAME", LOOPBACK[sys.platform])
     dist.init_process_group("gloo", init_method=f"file://{meeting}", rank=rank, world_size=2)
     clock = Clock()

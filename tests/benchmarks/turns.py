@@ -36,11 +36,10 @@ Key = tuple[str, str]
 
 def measure(turns: int) -> Iterator[dict[str, Any]]:
     """A row for every size, trainer and contestant."""
-    import torch
-
+    from harness.measure.environment import set_up
     from tests.benchmarks.contestants import SIZES
 
-    torch.set_num_threads(1)
+    set_up()
     for size in SIZES:
         yield from _rows(size, turns)
 
