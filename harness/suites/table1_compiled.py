@@ -19,7 +19,7 @@ class Table1Compiled(Suite):
     """Truncation, DNI and full BPTT of Table 1, compiled."""
 
     engine = "compiled"
-    claims = ("speed_compiled",)
+    claims = ("speed_compiled", "dependency_compiled")
 
     def runs(self, registry: Registry) -> list[RunSpec]:
         return [
