@@ -17,7 +17,7 @@ def set_up() -> None:
     """How every process of a run computes: in one thread, and what is too small counts as 0.
 
     A saturated state makes subnormal numbers, below 1.2e-38 in float32, for which a processor takes
-    far longer than for others: an update of truncation, a quarter longer. Weights end the same.
+    far longer than for others: for truncation, compiled, a fifth more. Weights end the same.
     """
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
