@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 from harness.check import at_least
@@ -101,8 +101,8 @@ class RunSpec:
         usual = {field.name: field.default for field in fields(self)}
         return {
             name: value
-            for name, value in asdict(self).items()
-            if name in FIRST or value != usual[name]
+            for name in usual
+            if (value := getattr(self, name)) != usual[name] or name in FIRST
         }
 
     def to_json(self) -> str:

@@ -202,9 +202,15 @@ def typical(values: Values, over: Values | None = None) -> np.ndarray[Any, Any]:
     Under the sign-flip test the true mean falls between two neighbours among them as often as
     between any other two (Hartigan, 1969).
     """
-    ones = np.ones(len(values)) if over is None else over
+    chosen = _how_many(len(values)) if over is None else _sums(over)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.asarray(_sums(values)[1:] / _sums(ones)[1:])
+        return np.asarray(_sums(values)[1:] / chosen[1:])
+
+
+@cache
+def _how_many(n: int) -> np.ndarray[Any, Any]:
+    """How many of n pairs each choice takes."""
+    return _sums(np.ones(n))
 
 
 def _mean(values: Sequence[float], over: Sequence[float] | None = None) -> Interval:

@@ -478,7 +478,7 @@ JSON = st.sampled_from(
     [None, True, False, 0, 1, -1, 3.5, -0.5, 1e300, -1e39, 5e-324, 10**30, 2**63 - 1, float("nan"),
      float("inf"), "", "text", "1", "\ud800", [], [1], [None], [[]], {}, {"a": 1}]
 )  # fmt: skip
-PLACE = st.floats(0, 1, exclude_max=True)
+PLACE = st.floats(0, 1, exclude_max=True, allow_subnormal=False)  # these count as 0: set_up()
 CHANGES = st.one_of(
     st.tuples(st.just("flip"), PLACE, st.integers(0, 7)),
     st.tuples(st.just("cut"), PLACE, st.none()),

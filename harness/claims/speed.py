@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from harness.analysis.pairs import Pair, by_T, of, pairs, tuned, units, where
 from harness.analysis.scoring import attained, first, score
 from harness.analysis.setting import timed
-from harness.analysis.table import summary
 from harness.claim import Claim, Finding
 from harness.score import Score
 from harness.statistics import Paired, ratio
@@ -73,8 +72,8 @@ def _along(group: Sequence[Pair], values: Values) -> str:
 
 def _per_timestep(column: str) -> Values:
     def cost(record: Record) -> float:
-        row = summary(record)
-        return float(row[column] / row["timesteps"])
+        last = record.curve[-1]
+        return float(last[column] / last["timesteps"])
 
     return lambda a, b: (cost(a), cost(b))
 

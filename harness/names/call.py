@@ -6,6 +6,7 @@ import ast
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 
@@ -21,6 +22,7 @@ class Call:
     options: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
+    @lru_cache(maxsize=4096)  # a folder of records repeats few calls many times
     def parse(cls, text: str) -> Call:
         """Read "name" or "name(option=literal, ...)"; ValueError with one line on anything else."""
         malformed = ValueError(f"cannot read {text!r}; write name or name(option=value, ...)")
@@ -48,7 +50,7 @@ class Call:
                 raise ValueError(
                     f"cannot read {keyword.arg}={value} in {text!r}; put text in quotes"
                 ) from None
-        return cls(node.func.id, dict(sorted(options.items())))
+        return cls(node.func.id, MappingProxyType(dict(sorted(options.items()))))
 
     def __str__(self) -> str:
         if not self.options:
@@ -56,7 +58,6 @@ class Call:
         return f"{self.name}({', '.join(f'{k}={v!r}' for k, v in self.options.items())})"
 
 
-@lru_cache(maxsize=4096)  # a folder of records repeats few calls many times
 def canonical(text: str) -> str:
     """The canonical spelling of a call; ValueError where it cannot be read."""
     return str(Call.parse(text))
