@@ -7,6 +7,7 @@ import importlib
 import importlib.util
 import inspect
 from collections.abc import Callable, Iterable
+from copy import deepcopy
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -107,7 +108,8 @@ class Registry:
         for name, parameter in keywords.items():
             if name not in call.options and parameter.default is inspect.Parameter.empty:
                 raise ValueError(f"{kind} {call.name!r} needs {name}: {call.name}({name}=...)")
-        return {n: call.options.get(n, p.default) for n, p in keywords.items()}
+        given = deepcopy(dict(call.options))  # a call that is read again is the same one
+        return {n: given.get(n, p.default) for n, p in keywords.items()}
 
     def make(self, kind: str, text: str, *arguments: Any) -> Any:
         """Build what a call names; ValueError, one line, for any mistake of the user's."""

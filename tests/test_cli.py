@@ -210,14 +210,14 @@ def test_an_estimate_makes_nothing(results: Path, capsys: pytest.CaptureFixture[
     assert not results.exists()
 
 
-@pytest.mark.parametrize("jobs", ["1", "2"])
+@pytest.mark.parametrize("beside", [[], ["tbptt(T=3)"]])  # in this process; in others
 def test_a_trainer_from_outside_stands_in_the_table(
-    jobs: str, results: Path, tmp_path: Path
+    beside: list[str], results: Path, tmp_path: Path
 ) -> None:
     torch.set_flush_denormal(False)  # a run sees to that itself
     path = tmp_path / "half.py"
     path.write_text(MINE, encoding="utf-8")
-    asked = ["run", "plain_copy(bits=2)", "tbptt(T=3)", "half(T=3)", *TINY, "--jobs", jobs]
+    asked = ["run", "plain_copy(bits=2)", *beside, "half(T=3)", *TINY, "--jobs", "2"]
     assert call(*asked, "--plugin", str(path), "--results", str(results)) == 0
     frame = exported(results, tmp_path / "t.csv").set_index("trainer")
     assert frame.loc["half(T=3)", "status"] == "complete"

@@ -630,6 +630,14 @@ def tbptt_over_bptt(column: str, claim: str = "speed") -> str:
     return str({"seconds": time, "flops": flops}[column])
 
 
+def over_full(contestant: str) -> str:
+    """dni over full BPTT for the same data at LSTM 64 and T = 3."""
+    table = pd.read_csv(RESULTS / "speed" / "updates.csv")
+    here = table[(table["size"] == "64 / 32 / 3") & (table.contestant == contestant)]
+    whole = (here.milliseconds * here.updates).set_axis(here.trainer)
+    return f"{whole['dni'] / whole['bptt']:.2f}"
+
+
 def runs_an_hour(command: str) -> str:
     table = pd.read_csv(RESULTS / "speed" / "commands.csv").set_index("command")
     return f"{table.speed_up[command]:.2f}"
@@ -662,6 +670,22 @@ def a_timestep(other: str, claim: str = "speed_compiled") -> str:
     time = effect(claim, f"takes less time than one of {other}")
     flops = effect(claim, f"takes fewer FLOPs than one of {other}")
     return f"{time} times the time and {flops} times the FLOPs"
+
+
+def as_they_had_solved_in_equal_seconds(T: int) -> str:
+    """The gain of dni, compiled, with collapsed runs at the level that they had solved."""
+    runs = [r for r in records("table1_compiled") if levelled(r)]
+    beside = pairs(runs, of("dni", T=T), of("tbptt", T=T), lambda r: None)
+    assert len(beside) == 10
+
+    def levels(a: Record, b: Record) -> tuple[float, float]:
+        ended = min(a.curve[-1]["seconds"], b.curve[-1]["seconds"])
+        return tuple(  # type: ignore[return-value]
+            max([row["t_task"] for row in each.curve if row["seconds"] <= ended] + [NONE_SOLVED])
+            for each in (a, b)
+        )
+
+    return f"{ratio(units(beside, levels, 'geometric')).effect.centre:.2f}"
 
 
 def at_the_best_T() -> str:
@@ -1618,6 +1642,7 @@ FACTS: dict[tuple[str, str], list[Callable[[], str]]] = {
         lambda: f"`dni` wins back {listed(wins((2, 3, 4, 5)))} of them",
         lambda: f"solves {in_protocol('reset')} times the T_task of truncation on this protocol",
         lambda: f"on the stream, after 10,000, {in_protocol('stream')} times",
+        lambda: f"it is {listed(map(as_they_had_solved_in_equal_seconds, (3, 5)))} there",
         lambda: f"`dni` {at_the_best_T().removeprefix('it ')} its T_task, compiled and eager",
         lambda: f"a timestep of `dni` takes {a_timestep('tbptt')} of one of `tbptt` at equal T",
         lambda: (
@@ -1648,6 +1673,10 @@ FACTS: dict[tuple[str, str], list[Callable[[], str]]] = {
         lambda: (
             f"take {effect('speed_compiled', 'takes less time than one of full')} and "
             f"{tbptt_over_bptt('seconds', 'speed_compiled')} times the time of full BPTT"
+        ),
+        lambda: (
+            f"takes {over_full('eager')} times the time of full BPTT eagerly and "
+            f"{over_full('compiled')} times compiled"
         ),
         lambda: (
             f"it is {missing('plain_copy (reset)')} and {missing('repeat_copy (reset)')} times "

@@ -111,7 +111,7 @@ def test_the_page_holds_verdict_tables_charts_and_every_run(folder: Path, tmp_pa
     page = Page(report(folder, out=tmp_path / "r.html"))
     assert not page.open
     said = page.text()
-    assert said.index("Does it train faster?") < said.index("score: T_task of the level")
+    assert said.index("Does it train faster, eagerly?") < said.index("score: T_task of the level")
     tables = [about["class"] for tag, about in page.tags if tag == "table"]
     assert tables == ["comparison", *["cost"] * 4]
     assert [tag for tag, _ in page.tags].count("th") == len(HEADER) + 5 * len(tables)

@@ -454,6 +454,34 @@ def test_workers_run_eagerly_where_the_engine_is_free() -> None:
         assert isinstance(run, Crew)
 
 
+DRY = '''
+"""Digits, for processes that do without subnormal numbers."""
+
+import torch
+
+from tasks.images import Images
+
+
+class Dry(Images):
+    """As images."""
+
+    def episodes(self, *given):
+        assert torch.full((), 1e-38) / 100 == 0, "subnormal numbers are slow"
+        yield from super().episodes(*given)
+'''
+
+
+def test_workers_count_subnormal_numbers_as_0(tmp_path: Path) -> None:
+    (tmp_path / "dry.py").write_text(DRY, encoding="utf-8")
+    with pytest.raises(SystemExit) as ended:
+        main([
+            "run", "dry", "bptt", "--model", "mlp(layers=2, hidden=4)", "--batch", "12",
+            "--timesteps", "20", "--workers", "ddp(processes=2)",
+            "--plugin", str(tmp_path / "dry.py"), "--results", str(tmp_path / "results"),
+        ])  # fmt: skip
+    assert ended.value.code == 0
+
+
 def hold_refused(
     capsys: pytest.CaptureFixture[str], results: Path, task: str, trainer: str, said: str,
     *more: str,

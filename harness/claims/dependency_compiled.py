@@ -10,7 +10,7 @@ from harness.store import Record
 
 
 class DependencyCompiled(Dependency):
-    """What `dependency` says of equal seconds, by the engine that a user would take."""
+    """What `dependency` says of equal seconds. What graphs take to build is left out."""
 
     letter = "ac"
     question = "Does it learn longer dependencies in equal seconds, compiled?"

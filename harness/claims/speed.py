@@ -28,7 +28,7 @@ class Speed(Claim):
     """
 
     letter = "a"
-    question = "Does it train faster?"
+    question = "Does it train faster, eagerly?"
     suite = "table1_desk"
 
     def findings(self, records: Sequence[Record]) -> list[Finding]:

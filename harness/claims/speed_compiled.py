@@ -6,7 +6,7 @@ from harness.claims.speed import Speed
 
 
 class SpeedCompiled(Speed):
-    """As `speed`, by the engine that a user would take: without the overhead of eager updates."""
+    """As `speed`, without the overhead of eager updates; what graphs take to build is left out."""
 
     letter = "ab"
     question = "Does it train faster, compiled?"

@@ -14,10 +14,10 @@ import torch
 
 
 def set_up() -> None:
-    """How every process of a run computes: in one thread, and what is too small counts as 0.
+    """How every process of a run computes: in one thread; on a CPU subnormal numbers count as 0.
 
-    A saturated state makes subnormal numbers, below 1.2e-38 in float32, for which a processor takes
-    far longer than for others: for truncation, compiled, a fifth more. Weights end the same.
+    Those are below 1.2e-38 in float32. A saturated state makes them, and a processor may take far
+    longer for them than for others: see row 70 of results/speed/NOTES.md.
     """
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)

@@ -31,7 +31,7 @@ class Call:
         except (SyntaxError, ValueError, MemoryError, RecursionError):
             raise malformed from None
         if isinstance(node, ast.Name):
-            return cls(node.id)
+            return cls(node.id, MappingProxyType({}))
         if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
             raise malformed
         if node.args:

@@ -1,4 +1,4 @@
-"""The runs of `table1_desk` that verdict (a) compares, each update one graph: a user's seconds.
+"""The runs of `table1_desk` that verdict (a) compares, each update one graph: the faster engine.
 
 Seeds, tasks, rates and budgets are those of `table1_desk`. Full BPTT needs a graph for each length
 of an episode; building is not training, and is not counted as such.
