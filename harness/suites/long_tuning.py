@@ -2,8 +2,8 @@
 
 Copy at T = 3, two seeds, nineteen trials for every method; on copy at other windows and on repeat
 copy at T = 3 eight, of truncation at T = 2 nine; λ-returns on copy at T = 3 alone, recomputation
-and `behind` eight trials there. Truncation and `dni` by six rates each at twice the width and under
-a cosine. Text at T = 2, 8 and 40, a seed, nine or ten.
+and `behind` eight trials there. Truncation and `dni` by six rates each at twice the width, at four
+times, and under a cosine. Text at T = 2, 8 and 40, a seed, nine or ten.
 A trial's score is T_task averaged over training, as in `tuning`; on text the best validation.
 """
 
@@ -26,6 +26,7 @@ CLIPS = (0.1, 1.0, 10.0)
 SCALES, TEXT_SCALES = (0.5, 0.8, 1.0), (0.1, 0.5, 1.0)
 
 WIDER: dict[str, Any] = {"model": "lstm(hidden=128)"}
+WIDEST: dict[str, Any] = {"model": "lstm(hidden=256)"}
 FALLING: dict[str, Any] = {"schedule": "cosine"}
 
 Arm = tuple[str, float, float]
@@ -80,7 +81,7 @@ def rivals() -> list[Arm]:
 
 
 def changed() -> list[tuple[dict[str, Any], Arm]]:
-    """Truncation and `dni` by rate: in a wider network, and where the rate falls to nothing."""
+    """Truncation and `dni` by rate: in wider networks, and where the rate falls to nothing."""
     arms = {
         T: [
             *((f"tbptt(T={T})", lr, clip) for lr in RATES),
@@ -92,6 +93,7 @@ def changed() -> list[tuple[dict[str, Any], Arm]]:
         *((WIDER, arm) for arm in arms[3]),
         *((FALLING, arm) for arm in arms[3]),
         *((WIDER, arm) for arm in arms[5]),
+        *((WIDEST, arm) for arm in arms[3]),
     ]
 
 
