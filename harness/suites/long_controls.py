@@ -13,7 +13,7 @@ from typing import Any
 from harness.registry import Registry
 from harness.spec import RunSpec
 from harness.suite import Suite
-from harness.suites.long_tuning import FALLING, WIDER
+from harness.suites.long_tuning import FALLING, WIDER, WIDEST
 from harness.suites.table1_long import COPY, FEWER, TIMESTEPS, both, part
 
 METHODS = ("tbptt", "dni")
@@ -23,6 +23,8 @@ SMALLER = {3: 1e-4, 4: 1e-4, 5: 3e-4}
 """For truncation by T: a rate that ends as high in the trials, or higher, though later."""
 BEGINNING = {"tbptt": 3e-4, "dni": 3e-3}
 """The rate from which a falling one begins, by method."""
+WIDEST_RATES = {"tbptt": 1e-4, "dni": 1e-3}
+"""At LSTM 256, by method."""
 STEEPER = 3e-2
 """The highest rate of any trial."""
 WARM_UPS = (TIMESTEPS // 10, 4 * TIMESTEPS // 10)
@@ -60,6 +62,16 @@ def reset() -> list[RunSpec]:
 def wider(T: int) -> list[RunSpec]:
     """A network of twice the width, whose trials, on copy, choose the same rates."""
     return [replace(spec, **WIDER) for spec in both(T, *METHODS, seeds=FEWER)]
+
+
+def widest() -> list[RunSpec]:
+    """As wide as the paper's network, on copy, at the rates that its trials choose."""
+    return [
+        replace(spec, lr=WIDEST_RATES[name], **WIDEST)
+        for seed in PUBLISHED_SEEDS
+        for name in METHODS
+        for spec in part(COPY, 3, name, seeds=[seed])
+    ]
 
 
 def falling() -> list[RunSpec]:
@@ -153,6 +165,6 @@ class LongControls(Suite):
     def runs(self, registry: Registry) -> list[RunSpec]:
         after = [spec for W in WARM_UPS for spec in warmed(W)]
         untrained_by_rate = [spec for rate in READ_OUTS for spec in untrained(rate)]
-        return [*unchanged(), *reset(), *wider(3), *wider(5), *falling(), *faster(), *slower(),
+        return [*unchanged(), *reset(), *wider(3), *wider(5), *widest(), *falling(), *faster(), *slower(),
                 *steeper(), *after, *longer(), *returns(), *without_returns(), *published(),
                 *published_updates(), *untrained_by_rate, *untrained_wide()]  # fmt: skip
