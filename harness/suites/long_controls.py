@@ -165,6 +165,7 @@ class LongControls(Suite):
     def runs(self, registry: Registry) -> list[RunSpec]:
         after = [spec for W in WARM_UPS for spec in warmed(W)]
         untrained_by_rate = [spec for rate in READ_OUTS for spec in untrained(rate)]
-        return [*unchanged(), *reset(), *wider(3), *wider(5), *widest(), *falling(), *faster(), *slower(),
-                *steeper(), *after, *longer(), *returns(), *without_returns(), *published(),
-                *published_updates(), *untrained_by_rate, *untrained_wide()]  # fmt: skip
+        return [*unchanged(), *reset(), *wider(3), *wider(5), *widest(), *falling(), *faster(),
+                *slower(), *steeper(), *after, *longer(), *returns(), *without_returns(),
+                *published(), *published_updates(), *untrained_by_rate, *untrained_wide(),
+                ]  # fmt: skip
