@@ -184,6 +184,15 @@ def test_an_installed_package_joins_in_by_entry_point(
     assert registry.entry("trainer", "afar").load().__name__ == "Mine"
 
 
+GREEDY = """
+from harness.trainers.tbptt import Tbptt
+
+class Greedy(Tbptt):
+    def __init__(self, model, loss, *, sizes: list = ()):
+        super().__init__(model, loss)
+"""
+
+
 def test_what_a_plug_in_does_to_its_options_does_not_reach_the_call(tmp_path: Path) -> None:
     path = tmp_path / "greedy.py"
     path.write_text(GREEDY, encoding="utf-8")
@@ -194,12 +203,3 @@ def test_what_a_plug_in_does_to_its_options_does_not_reach_the_call(tmp_path: Pa
         with pytest.raises(TypeError):
             Call.parse("greedy").options["sizes"] = [2]  # type: ignore[index]
     assert str(Call.parse(text)) == text
-
-
-GREEDY = """
-from harness.trainers.tbptt import Tbptt
-
-class Greedy(Tbptt):
-    def __init__(self, model, loss, *, sizes: list = ()):
-        super().__init__(model, loss)
-"""
