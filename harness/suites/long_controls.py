@@ -44,6 +44,10 @@ PUBLISHED: tuple[dict[str, Any], ...] = (
 
 The error counts the symbols that are scored; 0.3 bits of it are 0.15 over all timesteps.
 """
+TOGETHER: dict[str, Any] = {
+    "model": "lstm(hidden=256, forget_bias=1)", "batch": 256,
+    "task": "plain_copy(bits=1, threshold=0.3)",
+}  # fmt: skip
 PUBLISHED_UPDATES = 2_500_000
 
 
@@ -147,8 +151,16 @@ def published() -> list[RunSpec]:
     ]
 
 
+def published_together() -> list[RunSpec]:
+    """All of that at once, for as many timesteps as `table1_long`."""
+    return [
+        replace(spec, lr=PUBLISHED_RATE, clip=1.0, **TOGETHER)
+        for spec in part(COPY, 3, "tbptt", seeds=PUBLISHED_SEEDS)
+    ]
+
+
 def published_updates() -> list[RunSpec]:
-    """The same for as many updates as the paper's; at one seed with symbols of one bit, too."""
+    """The paper's rate for as many updates as its own; at one seed with symbols of one bit, too."""
     wide = part(COPY, 3, "tbptt", seeds=PUBLISHED_SEEDS)
     return [
         replace(spec, lr=PUBLISHED_RATE, clip=1.0, timesteps=3 * PUBLISHED_UPDATES)
@@ -167,4 +179,5 @@ class LongControls(Suite):
         return [*unchanged(), *reset(), *wider(3), *wider(5), *widest(), *falling(), *faster(),
                 *slower(), *steeper(), *after, *longer(), *returns(), *without_returns(),
                 *published(), *published_updates(), *untrained_by_rate, *untrained_wide(),
+                *published_together(),
                 ]  # fmt: skip
