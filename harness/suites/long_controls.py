@@ -14,7 +14,7 @@ from harness.registry import Registry
 from harness.spec import RunSpec
 from harness.suite import Suite
 from harness.suites.long_tuning import FALLING, WIDER, WIDEST
-from harness.suites.table1_long import COPY, FEWER, TIMESTEPS, both, part
+from harness.suites.table1_long import COPY, FEWER, REPEAT, TIMESTEPS, both, part
 
 METHODS = ("tbptt", "dni")
 LARGER = 3e-3
@@ -23,8 +23,11 @@ SMALLER = {3: 1e-4, 4: 1e-4, 5: 3e-4}
 """For truncation by T: a rate that ends as high in the trials, or higher, though later."""
 BEGINNING = {"tbptt": 3e-4, "dni": 3e-3}
 """The rate from which a falling one begins, by method."""
-WIDEST_RATES = {"tbptt": 1e-4, "dni": 1e-3}
-"""At LSTM 256, by method."""
+WIDEST_RATES = {
+    COPY: {"tbptt": 1e-4, "dni": 1e-3},
+    REPEAT: {"tbptt": 3e-4, "dni": 1e-3},
+}
+"""At LSTM 256, by task and method."""
 STEEPER = 3e-2
 """The highest rate of any trial."""
 WARM_UPS = (TIMESTEPS // 10, 4 * TIMESTEPS // 10)
@@ -71,7 +74,7 @@ def wider(T: int) -> list[RunSpec]:
 def widest() -> list[RunSpec]:
     """As wide as the paper's network, at the rates that its trials choose."""
     return [
-        replace(spec, lr=WIDEST_RATES[name], **WIDEST)
+        replace(spec, lr=WIDEST_RATES[spec.task][name], **WIDEST)
         for name in METHODS
         for spec in unchanged(name)
     ]

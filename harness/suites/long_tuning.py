@@ -3,8 +3,8 @@
 Copy at T = 3, two seeds, nineteen trials for every method; on copy at other windows and on repeat
 copy at T = 3 eight, of truncation at T = 2 nine; λ-returns on copy at T = 3 alone, recomputation
 and `behind` eight trials there. Truncation and `dni` by six rates each at twice the width and under
-a cosine, by five and four at four times the width, on both tasks. Text at T = 2, 8 and 40, a seed,
-nine or ten.
+a cosine, by five each at four times the width, on both tasks. Text at T = 2, 8 and 40, a seed, nine
+or ten.
 A trial's score is T_task averaged over training, as in `tuning`; on text the best validation.
 """
 
@@ -101,7 +101,7 @@ def widest() -> list[Arm]:
     """The same at T = 3 in the widest network, around its lower rates."""
     return [
         *(("tbptt(T=3)", lr, 0.1) for lr in (3e-5, *RATES[:4])),
-        *(("dni(T=3, scale=0.8)", lr, 1.0) for lr in RATES[1:5]),
+        *(("dni(T=3, scale=0.8)", lr, 1.0) for lr in RATES[:5]),
     ]
 
 
