@@ -1186,7 +1186,7 @@ FACTS: dict[tuple[str, str], list[Callable[[], str]]] = {
         lambda: f"compiled, up to {budgets('rivals_compiled')} timesteps",
         lambda: f"`behind` solves {rival('data', 'behind(T=3)')} times the T_task of `dni`",
         lambda: f"recomputation, where episodes end, {rival('data', 'recomputed(T=3)')} times;",
-        lambda: f"at T = 2, in no more memory, {rival('memory', 'recomputed(T=2)')} times.",
+        lambda: f"in no more memory than `dni(T=3)`, {rival('memory', 'recomputed(T=2)')} times.",
         lambda: (
             f"`tbptt(T=8)` solves {rival('seconds', 'tbptt(T=8)')} times, `behind` "
             f"{rival('seconds', 'behind(T=3)')} times"
