@@ -1862,6 +1862,28 @@ def test_full_backpropagation_solves_the_most_in_the_fewest_seconds() -> None:
         assert max(r.spec.T or 0 for r in runs if name(r) == "dni") == 5
 
 
+def test_smaller_traces_take_what_was_recorded() -> None:
+    rows = re.findall(
+        r"\| (–|`[^|]+`) \| ([\d,]+) \| ([\d,]+) \| ([\d.]+) \|",
+        section("docs/methods.md", "A smaller trace"),
+    )
+    assert len(rows) == 4
+
+    def costs(folder: str, trainer: str) -> list[float]:
+        runs = [r for r in records(folder) if r.spec.task == COPY and r.spec.trainer == trainer]
+        assert len(runs) == 6
+        return [
+            median(r.end["trace_bytes"] / 1000 for r in runs),
+            median(r.end["peak_memory_bytes"] / 1000 for r in runs),
+            median(r.curve[-1]["flops"] for r in runs),
+        ]
+
+    *_, truncation = costs("rivals", "tbptt(T=3)")
+    for options, *shown in rows:
+        trace, peak, work = costs("remedies", canonical(f"behind(T=3, {options.strip('`–')})"))
+        assert shown == [f"{trace:,.0f}", f"{peak:,.0f}", f"{work / truncation:.1f}"]
+
+
 def test_the_notes_on_speed_end_with_the_recorded_table() -> None:
     table = pd.read_csv(RESULTS / "speed" / "updates.csv")
     here = table[(table["size"] == "256 / 256 / 4") & (table.contestant == "compiled")]

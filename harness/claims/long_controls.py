@@ -32,6 +32,7 @@ class LongControls(Claim):
             *(_beside(group, "dni", group, "tbptt", f", {how}") for how, group in (
                 ("LSTM 128", made_for(parts.wider(3), records)),
                 ("LSTM 128", made_for(parts.wider(5), records)),
+                ("LSTM 256", made_for(parts.widest(), records)),
                 ("falling rate", made_for(parts.falling(), records)),
             )),
             _beside(usual, "tbptt", faster, "tbptt", f" at rate {parts.LARGER:g}"),
