@@ -118,7 +118,7 @@ def test_commands_named_in_prose_have_the_options_named(page: str) -> None:
 
 @pytest.mark.parametrize(
     ("page", "name", "budget"),
-    [("README.md", "../patient", "60"), ("docs/extending.md", "echo", "90")],
+    [("README.md", "../patient", "60"), ("docs/extending.md", "../echo", "90")],
 )
 def test_the_files_shown_run_as_shown(
     page: str, name: str, budget: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
