@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 
 
@@ -41,6 +42,26 @@ def one_of(choices: Iterable[str], **values: str) -> None:
         if value not in known:
             words = ", ".join(map(repr, known[:-1])) + f" or {known[-1]!r}"
             raise ValueError(f"{name} must be {words}, got {value!r}")
+
+
+@contextmanager
+def in_one_line(what: str) -> Iterator[None]:
+    """Raise whatever a plug-in or torch raises in here as a ValueError: "WHAT: its first line".
+
+    A ValueError stays as it is, and so does an OSError: a full disk.
+
+    >>> with in_one_line("dni(T=3) cannot be built"):
+    ...     raise RuntimeError("no memory")
+    Traceback (most recent call last):
+    ValueError: dni(T=3) cannot be built: no memory
+    """
+    try:
+        yield
+    except (ValueError, OSError):
+        raise
+    except Exception as error:
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise ValueError(f"{what}: {reason}") from None
 
 
 def unknown(what: str, name: str, known: Iterable[str]) -> ValueError:

@@ -9,10 +9,10 @@ import inspect
 from collections.abc import Callable, Iterable
 from copy import deepcopy
 from dataclasses import dataclass
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Any, Literal, Union, cast, get_args, get_origin
 
 from harness.check import unknown
 from harness.names.call import Call
@@ -44,7 +44,29 @@ class Entry:
         return written_options(self._source())
 
     def _source(self) -> ast.Module:
-        return ast.parse(self.path.read_text(encoding="utf-8"))
+        return ast.parse(self.path.read_text(encoding="utf-8") if self.path.is_file() else "")
+
+
+def _installed(kind: str, point: EntryPoint) -> tuple[Path, Callable[[], type]]:
+    """The file of an installed package's entry point, if it is found, and what loads its class.
+
+    A package that is broken, or gone, is no error before its class is asked for.
+    """
+
+    def load() -> type:
+        try:
+            return cast(type, point.load())
+        except (Exception, SystemExit) as error:
+            raise ValueError(
+                f"{kind} {point.name!r}, which an installed package adds, cannot be loaded: "
+                f"{type(error).__name__}: {error}"
+            ) from None
+
+    try:
+        origin = importlib.util.find_spec(point.module)
+    except (Exception, SystemExit):
+        origin = None
+    return Path(origin.origin or "") if origin else Path(), load
 
 
 class Registry:
@@ -64,11 +86,10 @@ class Registry:
             for path in sorted((ROOT / package.replace(".", "/")).glob("[!_]*.py")):
                 self._add(Entry(kind, path.stem, path, _loader(kind, f"{package}.{path.stem}")))
             for point in installed.select(group=f"sgbench.{kind}s"):
-                origin = importlib.util.find_spec(point.module)
-                path = Path(origin.origin or "") if origin else Path()
+                path, load = _installed(kind, point)
                 if path.is_file() and path not in self.outside:
                     self.outside.append(path)
-                self._add(Entry(kind, point.name, path, point.load))
+                self._add(Entry(kind, point.name, path, load))
         for path in self.plugins:
             self._add_plugin(path)
 

@@ -120,6 +120,8 @@ def load(name: str) -> Corpus:
             return _split(texts[0], paths)
         return _encoded(texts, paths, source.convention)
     path = Path(os.path.expanduser(name))
+    if any("\ud800" <= each <= "\udfff" for each in name):  # a record could not be read again
+        raise ValueError(f"corpus {name!r}: its path is not UTF-8; rename the file")
     if not path.is_file():
         raise ValueError(f"no corpus {name!r}: not pydoc, {', '.join(SOURCES)} or a text file")
     try:

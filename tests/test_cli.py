@@ -153,6 +153,55 @@ def test_profile_prints_ratios_and_writes_its_table(
     assert frame["flops_per_update"][0] < frame["flops_per_update"][1]
 
 
+def test_a_profile_whose_training_diverges_says_so_in_one_line(
+    results: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["profile", "plain_copy", "tbptt", *TINY, "--lr", "1e38", "--clip", "0"]
+    assert call(*asked, "--results", str(results)) == 2
+    out, err = capfd.readouterr()
+    assert re.fullmatch(r"sgbench: plain_copy tbptt seed 0 cannot be measured: the loss .*\n", err)
+    assert out == ""
+
+
+RAISES = """
+from harness.spec import RunSpec
+from harness.suite import Suite
+from harness.trainer import Trainer
+
+
+class Raises(Suite):
+    figures = ("profiles", "costs")
+
+    def runs(self, registry):
+        part = {"task": "plain_copy(bits=2)", "model": "rnn(hidden=4)", "batch": 2}
+        return [RunSpec(trainer="raises(T=3)", timesteps=60, **part)]
+
+
+class Method(Trainer):
+    def __init__(self, model, loss, *, T: int = 3):
+        super().__init__(model, loss)
+        self.T = T
+
+    def gradients(self, episode):
+        raise RuntimeError("at once")
+        yield
+"""
+
+
+def test_a_suite_whose_runs_fail_tells_which_figures_are_not_drawn(
+    results: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "raises.py"
+    path.write_text(RAISES, encoding="utf-8")
+    asked = ["suite", "raises", "--plugin", str(path), "--jobs", "1"]
+    assert call(*asked, "--results", str(results)) == 1
+    err = capfd.readouterr().err
+    assert "failed: plain_copy(bits=2) raises(T=3) seed 0: RuntimeError: at once" in err
+    assert [re.findall("'(.*?)'", line) for line in err.splitlines() if "not drawn" in line] == [
+        ["profiles"], ["costs"],
+    ]  # fmt: skip
+
+
 MINE = '''
 """Half the gradient of tbptt."""
 
@@ -233,6 +282,11 @@ BAD = [
     ([*RUN, "tbptt(3)"], "cannot read 'tbptt(3)': options need names", "tbptt(option=3)"),
     ([*RUN, "dni(T=0)"], "T must be at least 1", "got 0"),
     ([*RUN, "tbptt(T=41)", "--timesteps", "40"], "T must not exceed --timesteps (40)", "got 41"),
+    (
+        [*RUN, "tbptt(T=100001)", "--timesteps", "1"],
+        "T must not exceed 100,000 in a",
+        "one episode",
+    ),
     ([*RUN, "snap(n=0)"], "trainer snap(n=0): n must be 1", "got 0"),
     ([*RUN, "artbp(T=0)"], "trainer artbp(T=0): T must be at least 2", "got 0"),
     ([*RUN, "rtrl", "--model", "lstm(hidden=512)"], "would hold 139.3 GB", "4 GB is refused"),
@@ -255,9 +309,12 @@ BAD = [
     (["run", "char_lm", "bptt", "--corpus", "nowhere.txt"], "no corpus 'nowhere.txt'", "ptb"),
     (["run", "plain_copy(protocol='both')", "bptt"], "'carried' or 'reset'", "got 'both'"),
     ([*RUN, "bptt", "--plugin", "broken.py"], "plug-in broken.py, line 1", "invalid syntax"),
+    ([*RUN, "bptt", "--corpus", "half\udcff.txt"], "--corpus is for char_lm", ""),
+    (["run", "char_lm", "bptt", "--corpus", "half\udcff.txt"], "its path is not UTF-8", "rename"),
     ([*RUN, "bptt", "--plugin", "absent.py"], "no plug-in file", "absent.py"),
     (["suite", "quik"], "no suite or figure 'quik'", "ablation, activation_bytes, alignment"),
     (["suite", "quik"], "no suite or figure 'quik'", "did you mean 'quick'?"),
+    (["suite", "quick(seeds=3)"], "a suite or figure takes no options, got quick(seeds=3)", ""),
     (["verdict", "speeed"], "no claim 'speeed'", "did you mean 'speed'?"),
     (["verdict", "--results", "nowhere"], "no folder 'nowhere' for --results", ""),
     (["suite", "quick", "--timesteps", "0"], "timesteps must be at least 1", "got 0"),

@@ -13,6 +13,7 @@ from harness.__main__ import main
 from harness.analysis.paired import Measure, contrasts, said, trainers
 from harness.analysis.pairs import arms
 from harness.analysis.performance import at_best, at_equal_T
+from harness.analysis.table import distinct
 from harness.spec import RunSpec
 from harness.store import Record, Store
 
@@ -112,6 +113,26 @@ def test_who_did_not_complete_or_has_no_partner_is_counted_and_left_out() -> Non
     )
     assert [measure.change.effect.n for measure in found.measures] == [2, 2, 2, 2, 2, 1, 1]
     assert "90" not in said([found])
+
+
+def test_no_run_stands_in_two_pairs() -> None:
+    again = [run("dni(T=3)", record.spec.seed, [9], lr=0.5) for record in A]
+    for a, b in (("dni(T=3)", "tbptt(T=3)"), ("tbptt(T=3)", "dni(T=3)")):
+        with pytest.raises(ValueError, match=r"two runs of .* dni\(T=3\) seed 0 in one folder"):
+            contrasts([*A, *again, *B], *trainers([*A, *B], a, b))
+
+
+def test_a_stopped_run_with_probes_does_not_hide_the_complete_one() -> None:
+    probed = [run("dni(T=3)", record.spec.seed, [4], status="incomplete", probe=10) for record in A]
+    for record in probed:
+        record.probes = [{"timesteps": 10}]
+    assert distinct([*probed, *A]) == A
+    ended = [run("dni(T=3)", record.spec.seed, [4], probe=10) for record in A]
+    for record in ended:
+        record.probes = [{"timesteps": 10}]
+    assert distinct([*A, *ended]) == ended
+    both = contrasts([*A, *probed, *ended, *B], *trainers([*A, *B], "dni(T=3)", "tbptt(T=3)"))
+    assert [contrast.measures[0].change.effect.n for contrast in both] == [3]
 
 
 def test_a_target_that_some_do_not_reach_is_compared_where_both_do() -> None:
@@ -224,8 +245,12 @@ def test_the_command_compares_folders(tmp_path: Path, capsys: pytest.CaptureFixt
     keep(after, [run(r.spec.trainer, r.spec.seed, [4, 4, 4, 4], pace=0.5) for r in [*A, *B][:5]])
     assert call(str(before), str(after)) == 0
     printed = capsys.readouterr().out
-    assert "5 pairs" in printed
-    assert "left out: 1 without a partner" in printed
+    first, second = printed.split("\n\n", 1)[1].split(f"tbptt(T=3), {TASK}: ")
+    assert first.startswith(f"dni(T=3), {TASK}: lstm(hidden=64), batch 32, Adam 0.01 clipped at 1")
+    assert "3 pairs" in first
+    assert "left out" not in first
+    assert "2 pairs" in second
+    assert "left out: 1 without a partner" in second
 
 
 @pytest.mark.parametrize(

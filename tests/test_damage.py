@@ -23,7 +23,7 @@ from harness.analysis.verdict import rulings
 from harness.registry import Registry
 from harness.runs import checkpoint
 from harness.runs.record import record
-from harness.runs.run import Run
+from harness.runs.run import CURVE_POINTS, Run
 from harness.score import T_TASK, Score, bits
 from harness.spec import RunSpec
 from harness.store import Record, RecordingError, Store, Writer
@@ -290,6 +290,46 @@ def test_of_a_packed_record_that_is_damaged_the_beginning_is_read(
     victim = read.get(VICTIM)
     assert (victim and victim.status) == status
     assert victim is None or len(victim.curve) > 10
+
+
+def test_a_packed_record_that_is_cut_short_is_not_resumed_past_what_it_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("CHECKPOINT_SECONDS", 0.0), ("SAVING_SHARE", 1e9)):
+        monkeypatch.setattr(f"harness.runs.record.{name}", value)
+    spec = RunSpec(task="plain_copy(bits=2)", trainer="tbptt(T=3)", model="rnn(hidden=4)", batch=2,
+                   timesteps=300)  # fmt: skip
+    store = Store(tmp_path)
+    store.create()
+
+    def stop(timesteps: int, _: object) -> None:
+        if timesteps > 200:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("harness.runs.record.PROGRESS_SECONDS", 0.0)
+    with pytest.raises(KeyboardInterrupt):
+        record(spec, REGISTRY, store, stop)
+    assert store.checkpoint(spec).exists()
+    path = tmp_path / "runs" / f"{spec.id}.jsonl"
+    packed = gzip.compress(path.read_bytes())
+    path.unlink()
+    path.with_suffix(".jsonl.gz").write_bytes(packed[: len(packed) * 6 // 10])
+    assert record(spec, REGISTRY, store, lambda *_: None) == "complete"
+    found = store.record(spec)
+    assert found
+    assert len(found.curve) == CURVE_POINTS
+
+
+def test_a_record_without_its_curve_does_not_hide_the_table(tmp_path: Path) -> None:
+    """Of a run that workers shared, whose waits are divided by its seconds."""
+    texts = {path: gzip.decompress(path.read_bytes())
+             for path in sorted((RECORDED / "workers" / "runs").glob("*.gz"))}  # fmt: skip
+    path, data = next((p, data) for p, data in texts.items() if b'"wait_seconds"' in data)
+    store = lay(tmp_path, WHOLE)
+    (tmp_path / "runs" / path.stem).write_bytes(
+        b"".join(each for each in data.splitlines(keepends=True) if b'"kind": "curve"' not in each)
+    )
+    assert len(table(store.records())) == len(WHOLE) + 1
 
 
 def test_a_file_that_cannot_be_read_is_passed_over(

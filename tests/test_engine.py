@@ -8,6 +8,7 @@ import math
 import random
 import re
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -183,6 +184,24 @@ def test_auto_compiles_where_that_pays_alone(monkeypatch: pytest.MonkeyPatch) ->
     assert chosen("bptt", 10**9) == "eager", "a graph for every length"
     eager, other = pair("dni(T=3)", MODELS[0])
     hold(eager, Auto(other, updates_of(other), 10**9))
+
+
+@pytest.mark.parametrize(("before", "timesteps"), [("eager", 10**9), ("compiled", 10)])
+def test_auto_does_not_choose_again_where_a_run_is_resumed(
+    before: str, timesteps: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compiled, "inductor", as_traced)
+    spec = RunSpec(task="plain_copy(bits=2)", trainer="dni(T=3)", model="rnn(hidden=4)", batch=2,
+                   timesteps=timesteps)  # fmt: skip
+    with closing(Run(spec, Registry(), "auto")) as run:
+        assert run.state_dict()["chosen"] == ""
+        run.learn(next(run.episodes()))
+        found = run.state_dict()
+    assert found["chosen"] == {"eager": "compiled", "compiled": "eager"}[before]
+    with closing(Run(spec, Registry(), "auto")) as later:
+        later.load_state_dict({**found, "chosen": before})
+        later.learn(next(later.episodes()))
+        assert later.engine.name == later.engine.chosen == before
 
 
 def test_auto_trains_on_where_compiling_fails(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -138,6 +138,7 @@ def plugin(folder: Path, text: str, name: str = "mine.py") -> Path:
     [
         ("def broken(:", "plug-in mine.py, line 1: invalid syntax"),
         ("import nowhere_to_be_found", "plug-in mine.py: ModuleNotFoundError"),
+        ("raise SystemExit(0)", "plug-in mine.py: SystemExit: 0"),
         (
             "x = 1",
             "plug-in mine.py defines no task, model, trainer, optimiser, schedule, figure, suite",
@@ -182,6 +183,27 @@ def test_an_installed_package_joins_in_by_entry_point(
     registry = Registry()
     assert registry.entry("trainer", "afar").summary == "Mine, from afar"
     assert registry.entry("trainer", "afar").load().__name__ == "Mine"
+
+
+@pytest.mark.parametrize("text", [None, "import nothing_of_the_kind", "raise SystemExit(0)"])
+def test_an_installed_package_that_is_broken_or_gone_is_an_error_where_it_is_asked_for(
+    text: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from importlib.metadata import EntryPoint, EntryPoints
+
+    if text:
+        plugin(tmp_path, text, "broken_package.py")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    points = [EntryPoint("lost", f"broken_package{end}:Mine", "sgbench.trainers")
+              for end in ("", ".inner")]  # fmt: skip
+    for point in points:
+        monkeypatch.setattr("harness.registry.entry_points", lambda p=point: EntryPoints([p]))
+        registry = Registry()
+        assert registry.entry("trainer", "lost").summary == ""
+        assert registry.entry("trainer", "lost").defaults() == {}
+        registry.load("trainer", "bptt")
+        with pytest.raises(ValueError, match="which an installed package adds, cannot be loaded"):
+            registry.load("trainer", "lost")
 
 
 GREEDY = """

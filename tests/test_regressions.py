@@ -404,12 +404,39 @@ def test_a_baseline_that_cannot_be_compared_with_is_one_line(
     [
         (["--only", "sped"], "no figure whose name begins with 'sped'; there are: cost, learning"),
         (["--only", "levels", "--out", "/dev/null/x"], "cannot write /dev/null/x"),
+        (["--update", "--out", "report.txt"], "--out report.txt: --update writes no report"),
+        (["--out", RECORDED], "the report would replace the baseline"),
     ],
 )
 def test_what_was_mistyped_is_one_line(
     arguments: list[str], said: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    before = RECORDED.read_bytes()
     assert call("--baseline", RECORDED, *arguments) == 2
     _, err = capfd.readouterr()
     assert err.count("\n") == 1
     assert said in err
+    assert RECORDED.read_bytes() == before
+
+
+def test_a_report_and_a_baseline_stay_what_they_were_until_the_new_one_is_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report, baseline = tmp_path / "report.txt", tmp_path / "base.json"
+    report.write_text("earlier", encoding="utf-8")
+    asked = ("--baseline", RECORDED, "--only", "sped", "--out", report)
+    assert call(*asked) == 2
+    assert report.read_text(encoding="utf-8") == "earlier"
+    read(RECORDED).write(baseline)
+    before = baseline.read_bytes()
+
+    def full(self: Path, *_: object, **__: object) -> None:
+        with self.open("w", encoding="utf-8"):
+            raise OSError(28, "No space left on device")
+
+    recorded = read(RECORDED)
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(ValueError, match="cannot write baseline"):
+        recorded.write(baseline)
+    assert baseline.read_bytes() == before
+    assert sorted(tmp_path.iterdir()) == [baseline, report]

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
+from typing import Any
 
 from harness.analysis.pairs import Pair, by, pairs
 from harness.analysis.scoring import first, heading, result, score, target
@@ -80,22 +81,25 @@ def contrasts(
     records: Sequence[Record],
     ours: Chosen,
     theirs: Chosen,
-    same: Callable[[Record], object] = lambda record: None,
+    same: Callable[[Record], tuple[Any, ...]] = lambda record: (),
 ) -> list[Contrast]:
     """Compare A with B, seed by seed, in every setting in which both completed runs.
 
     The target is what the weaker of the two reaches in its median seed, as in a suite's table.
     Runs that did not complete, and runs without a partner, are counted and left out; so are
     seconds where several engines made the runs.
-    ValueError where no two runs can be compared.
+    ValueError where no two runs can be compared, or one with two.
+
+    same: what the runs of a pair share besides their setting: a comparison for each value of it
     """
     asked = [record for record in records if ours(record) or theirs(record)]
     asked = [record for record in asked if record.spec.timesteps > 1] or asked
     found = []
-    for group in by(setting, asked).values():
+    for group in by(lambda record: (setting(record), same(record)), asked).values():
         done = [record for record in group if record.status == "complete"]
         beside = pairs(done, ours, theirs, same)
         if beside:
+            pairs(done, theirs, ours, same)  # no run of A stands in two pairs, either
             found.append(_contrast(group, beside))
     if not found:
         raise ValueError("no two completed runs of A and B share a task, a setting and a seed")
@@ -130,8 +134,10 @@ def _contrast(group: Sequence[Record], beside: Sequence[Pair]) -> Contrast:
     done = {id(record) for record in group if record.status == "complete"}
     lacking["without a partner"] = len(done - {id(record) for record in used})
     left = ", ".join(f"{n} {what}" for what, n in sorted(lacking.items()) if n)
+    methods = {record.spec.trainer for record in used}
+    alike = f"{one.spec.trainer}, " if len(methods) == 1 else ""
     return Contrast(
-        described(used),
+        alike + described(used, (one.spec.lr, one.spec.clip) if alike else None),
         (*notes, *([f"left out: {left}"] if left else []), *([APART] if apart else [])),
         tuple(measure for measure in measures if measure is not None),
     )  # fmt: skip

@@ -11,6 +11,7 @@ from typing import Literal, TypeVar
 
 from harness.analysis.scoring import result, score
 from harness.analysis.setting import Rates, setting
+from harness.analysis.table import distinct
 from harness.names.call import Call
 from harness.score import T_TASK, Score
 from harness.store import Record
@@ -140,7 +141,7 @@ def pairs(
     """
     listed = [record for record in records if bool(record.spec.workers) == shared]
     other: dict[object, Record] = {}
-    for record in filter(theirs, listed):
+    for record in distinct([*filter(theirs, listed)]):
         key = (within(record), record.spec.seed, same(record))
         if key in other:
             raise ValueError(
@@ -150,7 +151,7 @@ def pairs(
         other[key] = record
     return [
         (record, other[key])
-        for record in filter(ours, listed)
+        for record in distinct([*filter(ours, listed)])
         if (key := (within(record), record.spec.seed, same(record))) in other
     ]
 

@@ -34,9 +34,12 @@ COLUMNS = (
 
 
 def distinct(records: Sequence[Record]) -> list[Record]:
-    """The records, but of runs that differ only in their probes just the one with most of them."""
+    """The records, but of runs that differ only in their probes just one.
+
+    A complete one before others, then one with most probes.
+    """
     found: dict[RunSpec, Record] = {}
-    for record in sorted(records, key=lambda record: -len(record.probes)):
+    for record in sorted(records, key=lambda r: (r.status != "complete", -len(r.probes))):
         found.setdefault(replace(record.spec, probe=0), record)
     return [record for record in records if record in found.values()]
 
@@ -46,6 +49,7 @@ def summary(record: Record) -> Row:
     last = record.curve[-1] if record.curve else {}
     known = {**asdict(record.spec), **record.header, **last, **record.end}
     timesteps, seconds = last.get("timesteps", 0), last.get("seconds", 0.0)
+    waits = record.end.get("wait_seconds")
     best = min((r["bits"] for r in record.validation), default=None)
     known |= {
         "run_id": record.spec.id,
@@ -64,7 +68,7 @@ def summary(record: Record) -> Row:
         "score_value": result(record),
         "score_higher": score(record).higher,
         "workers": record.spec.workers or None,
-        "wait_share": fmean(waits) / seconds if (waits := record.end.get("wait_seconds")) else None,
+        "wait_share": fmean(waits) / seconds if waits and seconds else None,
         "options": json.dumps(record.header.get("options", {}), sort_keys=True),
     }
     return {column: known.get(column) for column in COLUMNS}

@@ -35,9 +35,13 @@ def command(path: Path, updated: bool, only: tuple[str, ...], form: str, out: Pa
     """
     from harness.regression.baseline import Baseline, read
 
+    if out and (updated or out.resolve() == path.resolve()):
+        raise ValueError(f"--out {out}: " + (
+            "--update writes no report" if updated else "the report would replace the baseline"
+        ))  # fmt: skip
     baseline = Baseline() if updated and not path.exists() else read(path)
     if out:
-        _write(out, "")  # fail now where it cannot be written, not after a minute
+        _write(out, "", mode="a")  # fail now where it cannot be written, not after a minute
     from harness.regression.check import check, update
 
     if updated:
@@ -60,9 +64,10 @@ def _say(group: str) -> None:
     click.echo(f"measuring: {group}", err=True)
 
 
-def _write(path: Path, text: str) -> None:
+def _write(path: Path, text: str, mode: str = "w") -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        with path.open(mode, encoding="utf-8") as file:
+            file.write(text)
     except OSError as error:
         raise ValueError(f"cannot write {path}: {error.strerror}") from None

@@ -59,7 +59,10 @@ def command(
     from harness.store import Store
 
     registry, store = Registry(plugin), Store(results)
-    name = Call.parse(name.replace("-", "_")).name
+    call = Call.parse(name.replace("-", "_"))
+    if call.options:
+        raise ValueError(f"a suite or figure takes no options, got {call}")
+    name = call.name
     if name in registry.names("suite"):
         suite = registry.make("suite", name)
         specs, figures, claims = suite.runs(registry), suite.figures, suite.claims
@@ -87,8 +90,12 @@ def command(
     records, code = _running.run_all(specs, store, registry, conditions, executor, shares=True)
     for each in claims:
         click.echo("\n".join(judged(registry.make("claim", each), records)))
-    for path in cli.draw(figures, records, registry, store.folder / "figures"):
-        click.echo(f"drawn: {path}")
+    for each in figures:
+        try:
+            for path in cli.draw([each], records, registry, store.folder / "figures"):
+                click.echo(f"drawn: {path}")
+        except ValueError as error:  # the runs that it shows did not get that far
+            click.echo(f"not drawn: {error}", err=True)
     raise SystemExit(code)
 
 

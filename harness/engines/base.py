@@ -19,13 +19,19 @@ class Engine(ABC):
 
     name:    as the user asks for it
     seconds: spent on preparation, off the clock of training
+    chosen:  the name of the engine that this one has chosen, for a run that is resumed to go on
+             with; "" where there is no choice, or none was made
     """
 
     name: str
     seconds = 0.0
+    chosen = ""
 
     def __init__(self, trainer: Trainer, optimisers: Sequence[Update]) -> None:
         self.trainer, self.optimisers = trainer, optimisers
+
+    def choose(self, name: str) -> None:  # noqa: B027 - most have no choice
+        """Go on with what was chosen before the run was resumed; "": nothing was."""
 
     def prepare(self, episode: Episode) -> None:  # noqa: B027 - most have nothing to prepare
         """Prepare for learn(episode); not timed as training."""

@@ -40,26 +40,28 @@ class Auto(Engine):
         super().__init__(trainer, optimisers)
         self._timesteps, self._shared = timesteps, shared
         self._chosen: Engine = Eager(trainer, optimisers)
-        self._decided = False
         self._used: set[str] = set()
 
     @property
     def name(self) -> str:  # type: ignore[override]
         return "+".join(sorted(self._used or {self._chosen.name}))
 
+    def choose(self, name: str) -> None:
+        if name == "compiled":
+            self._chosen = Compiled(self.trainer, self.optimisers, shared=self._shared)
+        self.chosen = name
+
     def prepare(self, episode: Episode) -> None:
-        if not self._decided and not self.trainer.phase:  # a warm-up's lengths do not come again
-            self._decided = True
+        if not self.chosen and not self.trainer.phase:  # a warm-up's lengths do not come again
             began = time.perf_counter()
-            if pays(self.trainer, episode, self._timesteps):
-                self._chosen = Compiled(self.trainer, self.optimisers, shared=self._shared)
+            self.choose("compiled" if pays(self.trainer, episode, self._timesteps) else "eager")
             self.seconds = time.perf_counter() - began
         before, drawn = self._chosen.seconds, self.trainer.rng.get_state()
         try:
             self._chosen.prepare(episode)
         except Exception as error:  # whatever the compiler raises, training goes on
             warnings.warn(f"not compiled: {str(error).partition(chr(10))[0]}", stacklevel=2)
-            self._chosen = Eager(self.trainer, self.optimisers)
+            self._chosen, self.chosen = Eager(self.trainer, self.optimisers), "eager"
             self.trainer.rng.set_state(drawn)  # or the episode would be cut again, elsewhere
             before = 0.0
         self.seconds += self._chosen.seconds - before

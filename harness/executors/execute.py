@@ -12,6 +12,7 @@ from typing import Protocol
 
 import torch
 
+from harness.check import in_one_line
 from harness.executors.bars import Bars
 from harness.measure.environment import fingerprint
 from harness.model import Model
@@ -22,6 +23,9 @@ from harness.spec import Conditions, RunSpec
 from harness.store import Record, Store
 from harness.task import Task
 from harness.trainer import Trainer
+
+LONGEST = 100_000
+"""Timesteps of a window in a run of one episode."""
 
 RECORDED = "already recorded"
 """How a run ended that was not run: its result was already in the store."""
@@ -73,24 +77,23 @@ def check(specs: Iterable[RunSpec], registry: Registry, engine: str = "eager") -
     So a bad run is refused before the first one starts.
     """
     for spec in dict.fromkeys(replace(spec, seed=0, probe=0) for spec in specs):
-        try:
-            with closing(begun(spec, registry, Conditions(engine=engine))) as run:
-                _fits(run.trainer, spec)
-                next(run.task.validation(spec.batch), None)  # a text may be too short for the batch
-        except ValueError:
-            raise
-        except Exception as error:  # whatever a plug-in raises
-            reason = str(error).partition("\n")[0] or type(error).__name__
-            raise ValueError(f"{spec.label} cannot be built: {reason}") from None
+        with (
+            in_one_line(f"{spec.label} cannot be built"),
+            closing(begun(spec, registry, Conditions(engine=engine))) as run,
+        ):
+            _fits(run.trainer, spec)
+            next(run.task.validation(spec.batch), None)  # a text may be too short for the batch
 
 
 def _fits(trainer: Trainer, spec: RunSpec) -> None:
     """ValueError where one window is longer than the whole run: a stream would be cut to it.
 
-    A run of one timestep is one of one episode, and keeps to the episode.
+    A run of one timestep is one of one episode, of a stream at least a window.
     """
-    if spec.timesteps > 1 and trainer.T is not None and spec.timesteps < trainer.T:
-        raise ValueError(f"T must not exceed --timesteps ({spec.timesteps}), got {trainer.T}")
+    T, one = trainer.T or 1, spec.timesteps == 1
+    if (LONGEST if one else spec.timesteps) < T:
+        limit = f"{LONGEST:,} in a run of one episode" if one else f"--timesteps ({spec.timesteps})"
+        raise ValueError(f"T must not exceed {limit}, got {trainer.T}")
 
 
 def suiting(specs: Sequence[RunSpec], registry: Registry) -> tuple[list[RunSpec], list[str]]:

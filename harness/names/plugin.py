@@ -67,6 +67,6 @@ def imported(path: Path) -> ModuleType:
         spec.loader.exec_module(module)
     except SyntaxError as error:
         raise ValueError(f"plug-in {path.name}, line {error.lineno}: {error.msg}") from None
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ValueError(f"plug-in {path.name}: {type(error).__name__}: {error}") from None
     return module

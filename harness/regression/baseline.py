@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -52,7 +53,7 @@ class Baseline:
         return Baseline({**self.made, **groups}, {**self.figures, **fresh})
 
     def write(self, path: Path) -> None:
-        """Replace the file; ValueError where it cannot be written."""
+        """Replace the file as a whole; ValueError where it cannot be written."""
         made = ",\n".join(f"    {json.dumps(k)}: {json.dumps(v)}" for k, v in self.made.items())
         figures = ",\n".join(
             f"    {json.dumps(name)}: "
@@ -63,10 +64,14 @@ class Baseline:
             f'{{\n  "version": {VERSION},\n  "made": {{\n{made}\n  }},\n'
             f'  "figures": {{\n{figures}\n  }}\n}}\n'
         )
+        new = path.with_name(f"{path.name}.new")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
+            new.write_text(text, encoding="utf-8")
+            new.replace(path)
         except OSError as error:
+            with suppress(OSError):
+                new.unlink(missing_ok=True)
             raise ValueError(f"cannot write baseline {path}: {error.strerror}") from None
 
 

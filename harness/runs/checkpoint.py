@@ -12,7 +12,7 @@ import torch
 from harness.compat.torch_internals import copied
 from harness.store import RecordingError
 
-VERSION = 2
+VERSION = 3
 """Raised with every change to what a run's state holds, or to the names in it."""
 
 

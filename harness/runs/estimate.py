@@ -7,6 +7,7 @@ from contextlib import closing
 from dataclasses import replace
 from itertools import chain
 
+from harness.check import in_one_line
 from harness.measure.cost import gauge
 from harness.registry import Registry
 from harness.runs.run import Run
@@ -41,7 +42,10 @@ def estimate(specs: Sequence[RunSpec], registry: Registry) -> list[tuple[RunSpec
 
 def _per_timestep(spec: RunSpec, registry: Registry) -> tuple[float, float, int]:
     """Seconds and FLOPs of a timestep, and the timesteps of the first episode."""
-    with closing(Run(spec, registry)) as run:
+    with (
+        in_one_line(f"{spec.label} cannot be tried"),
+        closing(Run(spec, registry)) as run,
+    ):
         T = run.trainer.T or 1
         supply = run.episodes()
         first = next(supply)

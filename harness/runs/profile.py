@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, ExitStack, closing
 from typing import TYPE_CHECKING
 
+from harness.check import in_one_line
 from harness.engines import products
 from harness.engines.choice import can_compile
 from harness.engines.traced import Traced
@@ -14,6 +15,7 @@ from harness.registry import Registry
 from harness.runs.run import Lap, Run
 from harness.spec import RunSpec
 from harness.statistics import interval
+from harness.store import Row
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,13 +48,19 @@ def profile(specs: Sequence[RunSpec], registry: Registry) -> pd.DataFrame:
     """
     import pandas as pd
 
-    runs = [Run(spec, registry) for spec in specs]
+    with ExitStack() as opened:
+        runs = [opened.enter_context(closing(Run(spec, registry))) for spec in specs]
+        return pd.DataFrame(_measured(runs))
+
+
+def _measured(runs: Sequence[Run]) -> list[Row]:
     supplies = [run.episodes() for run in runs]
     rows = []
     for run, supply in zip(runs, supplies, strict=True):
-        episode = next(supply)
-        cost = run.costs.of(episode)
-        first = run.lap(iter([episode]), timesteps=1)
+        with _named(run):
+            episode = next(supply)
+            cost = run.costs.of(episode)
+            first = run.lap(iter([episode]), timesteps=1)
         rows.append({
             "trainer": run.spec.trainer,
             "flops_per_update": cost.flops / first.updates,
@@ -62,7 +70,8 @@ def profile(specs: Sequence[RunSpec], registry: Registry) -> pd.DataFrame:
     laps: list[list[Lap]] = [[] for _ in runs]
     for number in range(ROUNDS + 1):
         for run, supply, done in zip(runs, supplies, laps, strict=True):
-            lap = run.lap(supply, timesteps=-(-run.spec.timesteps // ROUNDS))
+            with _named(run):
+                lap = run.lap(supply, timesteps=-(-run.spec.timesteps // ROUNDS))
             if number:
                 done.append(lap)
     times = [[lap.seconds / lap.timesteps for lap in done] for done in laps]
@@ -78,6 +87,9 @@ def profile(specs: Sequence[RunSpec], registry: Registry) -> pd.DataFrame:
             "time_ratio_low": ratio.low,
             "time_ratio_high": ratio.high,
         }
-    for run in runs:
-        run.close()
-    return pd.DataFrame(rows)
+    return rows
+
+
+def _named(run: Run) -> AbstractContextManager[None]:
+    """For errors of its training."""
+    return in_one_line(f"{run.spec.label} cannot be measured")

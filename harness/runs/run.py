@@ -225,6 +225,7 @@ class Run:
             "rng": self.rng.get_state(),
             "seconds": self.meter.seconds,
             "engines": self.engines(),
+            "chosen": self.engine.chosen,
             "done": self.done,
             "peaks": self.costs.peaks,
             "probes": self.probes,
@@ -239,10 +240,9 @@ class Run:
             optimiser.load_state_dict(saved)
         self.task.load_state_dict(state["task"])
         self.rng.set_state(state["rng"])
-        engines = state["engines"]
-        self.before = {
-            "engines": engines["engine"].split("+"), "seconds": engines["engine_seconds"],
-        }  # fmt: skip
+        names, seconds = state["engines"]["engine"].split("+"), state["engines"]["engine_seconds"]
+        self.before = {"engines": names, "seconds": seconds}
+        self.engine.choose(state["chosen"])
         self.meter.seconds = self._trained = state["seconds"]
         self.done, self.costs.peaks = state["done"], state["peaks"]
         self.probes = state["probes"]
