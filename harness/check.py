@@ -48,7 +48,7 @@ def one_of(choices: Iterable[str], **values: str) -> None:
 def in_one_line(what: str) -> Iterator[None]:
     """Raise whatever a plug-in or torch raises in here as a ValueError: "WHAT: its first line".
 
-    A ValueError stays as it is, and so does an OSError: a full disk.
+    A ValueError stays as it is.
 
     >>> with in_one_line("dni(T=3) cannot be built"):
     ...     raise RuntimeError("no memory")
@@ -57,9 +57,9 @@ def in_one_line(what: str) -> Iterator[None]:
     """
     try:
         yield
-    except (ValueError, OSError):
+    except ValueError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         reason = str(error).partition("\n")[0] or type(error).__name__
         raise ValueError(f"{what}: {reason}") from None
 

@@ -44,7 +44,10 @@ class Entry:
         return written_options(self._source())
 
     def _source(self) -> ast.Module:
-        return ast.parse(self.path.read_text(encoding="utf-8") if self.path.is_file() else "")
+        try:
+            return ast.parse(self.path.read_text(encoding="utf-8"))
+        except (OSError, ValueError, SyntaxError):  # an installed package's, which is broken
+            return ast.parse("")
 
 
 def _installed(kind: str, point: EntryPoint) -> tuple[Path, Callable[[], type]]:

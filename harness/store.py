@@ -92,8 +92,8 @@ class Store:
         path = self._path(spec)
         if not path.exists() and _packed(path).exists():
             unpacked = path.with_name(f"{path.name}.{os.getpid()}")
-            text, _, lost = lines.unpacked(_packed(path).read_bytes())
-            unpacked.write_bytes(b"" if lost else text)  # what is lost, no line of the rest says
+            text, _, _ = lines.unpacked(_packed(path).read_bytes())
+            unpacked.write_bytes(text)
             with suppress(FileExistsError):
                 os.link(unpacked, path)  # as a whole, and never over one that is being written
             unpacked.unlink()

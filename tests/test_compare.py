@@ -120,6 +120,9 @@ def test_no_run_stands_in_two_pairs() -> None:
     for a, b in (("dni(T=3)", "tbptt(T=3)"), ("tbptt(T=3)", "dni(T=3)")):
         with pytest.raises(ValueError, match=r"two runs of .* dni\(T=3\) seed 0 in one folder"):
             contrasts([*A, *again, *B], *trainers([*A, *B], a, b))
+    beyond = [run("dni(T=3)", 7, [9], lr=lr) for lr in (0.01, 0.5)]
+    (found,) = contrasts([*A, *beyond, *B], *trainers([*A, *B], "dni(T=3)", "tbptt(T=3)"))
+    assert "left out: 2 without a partner" in found.notes
 
 
 def test_a_stopped_run_with_probes_does_not_hide_the_complete_one() -> None:
@@ -251,6 +254,11 @@ def test_the_command_compares_folders(tmp_path: Path, capsys: pytest.CaptureFixt
     assert "left out" not in first
     assert "2 pairs" in second
     assert "left out: 1 without a partner" in second
+    fewer = [*B, *(run("dni(T=3)", r.spec.seed, [4], status="failed") for r in A)]
+    assert call(str(before), str(keep(tmp_path / "fewer", fewer))) == 0
+    printed = capsys.readouterr().out
+    assert printed.count(" pairs; target") == 1
+    assert "left out of dni(T=3): 3 failed, 3 without a partner" in printed
 
 
 @pytest.mark.parametrize(

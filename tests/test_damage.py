@@ -292,10 +292,17 @@ def test_of_a_packed_record_that_is_damaged_the_beginning_is_read(
     assert victim is None or len(victim.curve) > 10
 
 
-def test_a_packed_record_that_is_cut_short_is_not_resumed_past_what_it_lost(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, value in (("CHECKPOINT_SECONDS", 0.0), ("SAVING_SHARE", 1e9)):
+@pytest.mark.parametrize("packed", [True, False])
+@pytest.mark.parametrize("share", [0.3, 0.6, 1.0])
+def test_a_record_that_is_cut_short_is_not_resumed_past_what_it_lost(
+    share: float, packed: bool,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    for name, value in (
+        ("CHECKPOINT_SECONDS", 0.0),
+        ("SAVING_SHARE", 1e9),
+        ("PROGRESS_SECONDS", 0),
+    ):
         monkeypatch.setattr(f"harness.runs.record.{name}", value)
     spec = RunSpec(task="plain_copy(bits=2)", trainer="tbptt(T=3)", model="rnn(hidden=4)", batch=2,
                    timesteps=300)  # fmt: skip
@@ -306,18 +313,20 @@ def test_a_packed_record_that_is_cut_short_is_not_resumed_past_what_it_lost(
         if timesteps > 200:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr("harness.runs.record.PROGRESS_SECONDS", 0.0)
     with pytest.raises(KeyboardInterrupt):
         record(spec, REGISTRY, store, stop)
     assert store.checkpoint(spec).exists()
     path = tmp_path / "runs" / f"{spec.id}.jsonl"
-    packed = gzip.compress(path.read_bytes())
+    data = path.read_bytes()
     path.unlink()
-    path.with_suffix(".jsonl.gz").write_bytes(packed[: len(packed) * 6 // 10])
+    if packed:
+        path, data = path.with_suffix(".jsonl.gz"), gzip.compress(data)
+    path.write_bytes(data[: int(share * len(data))])
     assert record(spec, REGISTRY, store, lambda *_: None) == "complete"
     found = store.record(spec)
     assert found
     assert len(found.curve) == CURVE_POINTS
+    assert ("; the run starts over" in capsys.readouterr().err) == (share < 1)
 
 
 def test_a_record_without_its_curve_does_not_hide_the_table(tmp_path: Path) -> None:

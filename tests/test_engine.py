@@ -213,7 +213,7 @@ def test_auto_trains_on_where_compiling_fails(monkeypatch: pytest.MonkeyPatch) -
     auto = Auto(trainer, updates_of(trainer), 10**9)
     with pytest.warns(UserWarning, match="^not compiled: no such instruction$"):
         auto.prepare(random_episode(6, dtype=F64))
-    assert auto.name == "eager"
+    assert auto.name == auto.chosen == "eager"
 
 
 @pytest.mark.parametrize("parts", [1, 3])

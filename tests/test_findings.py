@@ -1152,7 +1152,7 @@ FACTS: dict[tuple[str, str], list[Callable[[], str]]] = {
         ),
         lambda: (
             f"with LSTM 128 {where_long('tbptt, LSTM 128', 'T=3')} times at T = 3 and "
-            f"{where_long('tbptt, LSTM 128', 'T=5')} at T = 5, undecided; with LSTM 256 "
+            f"{where_long('tbptt, LSTM 128', 'T=5')}, undecided, at T = 5; with LSTM 256 "
             f"{where_long('tbptt, LSTM 256')} times at T = 3"
         ),
         lambda: (
@@ -1555,17 +1555,17 @@ FACTS: dict[tuple[str, str], list[Callable[[], str]]] = {
             f"with LSTM 256 {where_long('tbptt, LSTM 256')} times; with LSTM 64, on those seeds, "
             f"{of_dni(long_controls.unchanged())} times"
         ),
-        lambda: ("With LSTM 256 truncation ends at {} and {}, `dni` at {} and {}").format(
+        lambda: "with LSTM 256 it ends at {} and {}, `dni` at {} and {}".format(
             *in_the_median(long_controls.widest())
         ),
-        lambda: f"It ends at T_task {all_at_once()} with all of these at once",
+        lambda: f"Truncation ends at T_task {all_at_once()} with all of these at once",
         lambda: (
             "truncation ends at T_task {} and {} in the median on copy and repeat copy, `dni` at "
             "{} and {}"
         ).format(*in_the_median(long_controls.wider(3))),
-        lambda: "{} of its 6 seeds end at {} on repeat copy, as truncation does".format(
-            *no_further(long_controls.wider(3))
-        ),
+        lambda: (
+            "With LSTM 128 {} of the 6 seeds of `dni` end at {} on repeat copy, as truncation does"
+        ).format(*no_further(long_controls.wider(3))),
         lambda: (
             f"There `dni` solves {where_long('tbptt, LSTM 128', 'T=5')} times the T_task of "
             f"truncation: {collapsed_of('dni', long_controls.wider(5))} of 12 runs of `dni` and "

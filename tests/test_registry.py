@@ -185,7 +185,7 @@ def test_an_installed_package_joins_in_by_entry_point(
     assert registry.entry("trainer", "afar").load().__name__ == "Mine"
 
 
-@pytest.mark.parametrize("text", [None, "import nothing_of_the_kind", "raise SystemExit(0)"])
+@pytest.mark.parametrize("text", [None, "import nothing_of_the_kind", "raise SystemExit(0)", "def"])
 def test_an_installed_package_that_is_broken_or_gone_is_an_error_where_it_is_asked_for(
     text: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from harness.analysis.pairs import Pair, by, pairs
+from harness.analysis.pairs import Pair, by, in_two_pairs, pairs
 from harness.analysis.scoring import first, heading, result, score, target
 from harness.analysis.setting import APART, described, engines, setting
 from harness.analysis.table import brackets, summary
@@ -55,7 +55,7 @@ class Measure:
 
 @dataclass(frozen=True, slots=True)
 class Contrast:
-    """The pairs of one setting.
+    """The pairs of one setting; of two folders, those of one trainer at its rates in it.
 
     where: the setting
     notes: the pairs, the target, and what was left out
@@ -90,23 +90,30 @@ def contrasts(
     seconds where several engines made the runs.
     ValueError where no two runs can be compared, or one with two.
 
-    same: what the runs of a pair share besides their setting: a comparison for each value of it
+    same: what the runs of a pair share besides their setting; each value of it is compared by
+          itself, as one seed is one piece of evidence
     """
     asked = [record for record in records if ours(record) or theirs(record)]
     asked = [record for record in asked if record.spec.timesteps > 1] or asked
     found = []
-    for group in by(lambda record: (setting(record), same(record)), asked).values():
-        done = [record for record in group if record.status == "complete"]
-        beside = pairs(done, ours, theirs, same)
-        if beside:
-            pairs(done, theirs, ours, same)  # no run of A stands in two pairs, either
-            found.append(_contrast(group, beside))
+    for group in by(setting, asked).values():
+        parts, alone = [], []
+        for part in by(same, group).values():
+            done = [record for record in part if record.status == "complete"]
+            beside = pairs(done, ours, theirs, same)
+            if len({id(b) for _, b in beside}) < len(beside):
+                raise in_two_pairs(beside[0][0])
+            parts += [(part, beside)] if beside else []
+            alone += [] if beside else part
+        for part, beside in parts:
+            found.append(_contrast(part, beside, alone if part is parts[-1][0] else []))
     if not found:
         raise ValueError("no two completed runs of A and B share a task, a setting and a seed")
     return found
 
 
-def _contrast(group: Sequence[Record], beside: Sequence[Pair]) -> Contrast:
+def _contrast(group: Sequence[Record], beside: Sequence[Pair], alone: list[Record]) -> Contrast:
+    """alone: runs of the same setting of which none has a partner, to be counted here."""
     sides = list(zip(*beside, strict=True))
     used = [record for pair in beside for record in pair]
     apart = len(engines(used)) > 1
@@ -130,17 +137,24 @@ def _contrast(group: Sequence[Record], beside: Sequence[Pair]) -> Contrast:
     notes = [f"{len(beside)} pairs; target: {at}, reached by A {hits[0]}, by B {hits[1]}"]
     if spread := brackets(len(beside)):
         notes.append(f"in brackets: {spread}")
-    lacking = Counter(r.status for r in group if r.status != "complete")
-    done = {id(record) for record in group if record.status == "complete"}
-    lacking["without a partner"] = len(done - {id(record) for record in used})
-    left = ", ".join(f"{n} {what}" for what, n in sorted(lacking.items()) if n)
+    left = _left_out(group, used)
     methods = {record.spec.trainer for record in used}
     alike = f"{one.spec.trainer}, " if len(methods) == 1 else ""
     return Contrast(
         alike + described(used, (one.spec.lr, one.spec.clip) if alike else None),
-        (*notes, *([f"left out: {left}"] if left else []), *([APART] if apart else [])),
+        (*notes, *([f"left out: {left}"] if left else []),
+         *([f"left out of {', '.join(sorted({r.spec.trainer for r in alone}))}: "
+            f"{_left_out(alone, [])}"] if alone else []), *([APART] if apart else [])),
         tuple(measure for measure in measures if measure is not None),
     )  # fmt: skip
+
+
+def _left_out(group: Sequence[Record], used: Sequence[Record]) -> str:
+    """How many runs are not compared, and why: "1 diverged, 2 without a partner"."""
+    lacking = Counter(r.status for r in group if r.status != "complete")
+    done = {id(record) for record in group if record.status == "complete"}
+    lacking["without a partner"] = len(done - {id(record) for record in used})
+    return ", ".join(f"{n} {what}" for what, n in sorted(lacking.items()) if n)
 
 
 def _measure(
@@ -161,7 +175,7 @@ def _measure(
 
 
 def said(found: Sequence[Contrast]) -> str:
-    """Tables to print; p is Holm-adjusted over the settings, for each measure."""
+    """Tables to print; p is Holm-adjusted over all of them, for each measure."""
     family: dict[str, list[Measure]] = {}
     for contrast in found:
         for measure in contrast.measures:

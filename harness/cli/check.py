@@ -41,7 +41,10 @@ def command(path: Path, updated: bool, only: tuple[str, ...], form: str, out: Pa
         ))  # fmt: skip
     baseline = Baseline() if updated and not path.exists() else read(path)
     if out:
+        new = not out.exists()
         _write(out, "", mode="a")  # fail now where it cannot be written, not after a minute
+        if new:
+            out.unlink()
     from harness.regression.check import check, update
 
     if updated:

@@ -22,7 +22,7 @@ def command(a: str, b: str, out: str | None, results: str, plugin: tuple[str, ..
     Pairs share task, setting and seed; between two folders also trainer, learning rate and
     clipping. Prints the score, the cost and the cost to a target: the median of each side, and over
     the pairs the mean difference and the (geometric) mean ratio, with their intervals and the
-    sign-flip permutation test, Holm-adjusted over the settings. With --out, draws performance
+    sign-flip permutation test, Holm-adjusted over all tables. With --out, draws performance
     profiles: the share of problems on which a trainer is within a factor of the best.
 
     \b

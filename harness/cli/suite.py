@@ -94,7 +94,9 @@ def command(
         try:
             for path in cli.draw([each], records, registry, store.folder / "figures"):
                 click.echo(f"drawn: {path}")
-        except ValueError as error:  # the runs that it shows did not get that far
+        except ValueError as error:
+            if not code:
+                raise
             click.echo(f"not drawn: {error}", err=True)
     raise SystemExit(code)
 

@@ -24,9 +24,6 @@ from harness.store import Record, Store
 from harness.task import Task
 from harness.trainer import Trainer
 
-LONGEST = 100_000
-"""Timesteps of a window in a run of one episode."""
-
 RECORDED = "already recorded"
 """How a run ended that was not run: its result was already in the store."""
 
@@ -90,10 +87,11 @@ def _fits(trainer: Trainer, spec: RunSpec) -> None:
 
     A run of one timestep is one of one episode, of a stream at least a window.
     """
-    T, one = trainer.T or 1, spec.timesteps == 1
-    if (LONGEST if one else spec.timesteps) < T:
-        limit = f"{LONGEST:,} in a run of one episode" if one else f"--timesteps ({spec.timesteps})"
-        raise ValueError(f"T must not exceed {limit}, got {trainer.T}")
+    T = trainer.T or 1
+    if spec.timesteps > 1 and spec.timesteps < T:
+        raise ValueError(f"T must not exceed --timesteps ({spec.timesteps}), got {T}")
+    if T >= 2**31:
+        raise ValueError(f"T must be under 2**31, got {T}")
 
 
 def suiting(specs: Sequence[RunSpec], registry: Registry) -> tuple[list[RunSpec], list[str]]:

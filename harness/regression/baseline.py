@@ -64,6 +64,7 @@ class Baseline:
             f'{{\n  "version": {VERSION},\n  "made": {{\n{made}\n  }},\n'
             f'  "figures": {{\n{figures}\n  }}\n}}\n'
         )
+        path = path.resolve()  # what a link leads to, not the link
         new = path.with_name(f"{path.name}.new")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -99,7 +99,8 @@ def recording(
                 append("run", _header(run, registry))
         if store.damage(spec):
             store.say(f"{spec.label} {'resumes from its checkpoint' if resumed else 'starts over'}")
-        end = yield from _follow(run, append, writer, store, progress, registry)
+        told = resumed.get("told", 0) if resumed else 0
+        end = yield from _follow(run, append, writer, store, progress, registry, told)
         append("end", {**end, "spent": run.seconds()})
         if not run.lost:
             path.unlink(missing_ok=True)
@@ -116,9 +117,14 @@ def _resumable(spec: RunSpec, there: Record | None, store: Store) -> dict[str, A
     except ValueError as error:
         store.say(f"{error}; {spec.label} starts over")
         return None
-    if state is None or there is None or "date" not in there.header:
+    if state is None or (there and state["done"]["timesteps"] > there.sound):
         return None
-    return state if state["done"]["timesteps"] <= there.sound else None
+    began = there and "date" in there.header
+    rows = [*there.curve[-1:], *there.validation[-1:], *there.probes[-1:]] if there else []
+    if not began or state.get("told", 0) > max((row["timesteps"] for row in rows), default=0):
+        store.say(f"the record of {spec.label} ends before its checkpoint; the run starts over")
+        return None
+    return state
 
 
 def fail(spec: RunSpec, registry: Registry, store: Store, error: str) -> str:
@@ -153,8 +159,9 @@ def _follow(
     store: Store,
     progress: Progress,
     registry: Registry,
+    told: int,
 ) -> Going[Row]:
-    """Record what a run yields, to its end; return the closing row."""
+    """Record what a run yields after timestep `told`, to its end; return the closing row."""
     save_at = time.monotonic() + CHECKPOINT_SECONDS
     tell_at, bits = 0.0, None
     try:
@@ -165,6 +172,7 @@ def _follow(
             if kind != "episode":
                 with run.spent.on("recording"):
                     append(kind, row)
+                told = row["timesteps"]
                 bits = row["bits"] if kind == "curve" else bits
                 continue
             now = time.monotonic()
@@ -175,7 +183,8 @@ def _follow(
             if now >= save_at:
                 with run.spent.on("recording"):
                     writer.settle()  # or a resumed run would lack rows from before it
-                    checkpoint.save(store.checkpoint(run.spec), run.spec.id, run.state_dict())
+                    state = {**run.state_dict(), "told": told}
+                    checkpoint.save(store.checkpoint(run.spec), run.spec.id, state)
                 took = time.monotonic() - now
                 save_at = now + took + max(CHECKPOINT_SECONDS, took / SAVING_SHARE)
         return {"status": "complete", "error": None, **run.engines(), **run.summary()}

@@ -163,7 +163,7 @@ def published_together() -> list[RunSpec]:
 
 
 def published_updates() -> list[RunSpec]:
-    """The paper's rate for as many updates as its own; at one seed with symbols of one bit, too."""
+    """The paper's rate and number of updates; at one seed with symbols of one bit, too."""
     wide = part(COPY, 3, "tbptt", seeds=PUBLISHED_SEEDS)
     return [
         replace(spec, lr=PUBLISHED_RATE, clip=1.0, timesteps=3 * PUBLISHED_UPDATES)
