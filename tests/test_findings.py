@@ -1558,7 +1558,7 @@ FACTS: dict[tuple[str, str], list[Callable[[], str]]] = {
         lambda: "with LSTM 256 it ends at {} and {}, `dni` at {} and {}".format(
             *in_the_median(long_controls.widest())
         ),
-        lambda: f"Truncation ends at T_task {all_at_once()} with all of these at once",
+        lambda: f"With all of these at once it ends at T_task {all_at_once()} after 300,000",
         lambda: (
             "truncation ends at T_task {} and {} in the median on copy and repeat copy, `dni` at "
             "{} and {}"

@@ -140,13 +140,19 @@ def _contrast(group: Sequence[Record], beside: Sequence[Pair], alone: list[Recor
     left = _left_out(group, used)
     methods = {record.spec.trainer for record in used}
     alike = f"{one.spec.trainer}, " if len(methods) == 1 else ""
+    if left:
+        notes.append(f"left out: {left}")
+    if alone:
+        others = sorted({record.spec.trainer for record in alone})
+        whose = ", ".join(others) if len(others) < 4 else f"{len(others)} other trainers"
+        notes.append(f"left out of {whose}: {_left_out(alone, [])}")
+    if apart:
+        notes.append(APART)
     return Contrast(
         alike + described(used, (one.spec.lr, one.spec.clip) if alike else None),
-        (*notes, *([f"left out: {left}"] if left else []),
-         *([f"left out of {', '.join(sorted({r.spec.trainer for r in alone}))}: "
-            f"{_left_out(alone, [])}"] if alone else []), *([APART] if apart else [])),
+        tuple(notes),
         tuple(measure for measure in measures if measure is not None),
-    )  # fmt: skip
+    )
 
 
 def _left_out(group: Sequence[Record], used: Sequence[Record]) -> str:
