@@ -144,21 +144,16 @@ def pairs(
     for record in distinct([*filter(theirs, listed)]):
         key = (within(record), record.spec.seed, same(record))
         if key in other:
-            raise in_two_pairs(record)
+            raise ValueError(
+                f"two runs of {record.spec.label} in one folder differ in rates or other options: "
+                "cannot tell which to compare"
+            )
         other[key] = record
     return [
         (record, other[key])
         for record in distinct([*filter(ours, listed)])
         if (key := (within(record), record.spec.seed, same(record))) in other
     ]
-
-
-def in_two_pairs(record: Record) -> ValueError:
-    """The error for runs that would be compared twice."""
-    return ValueError(
-        f"two runs of {record.spec.label} in one folder differ in rates or other options: "
-        "cannot tell which to compare"
-    )
 
 
 def by_T(beside: Iterable[Pair]) -> list[tuple[int, list[Pair]]]:

@@ -40,8 +40,10 @@ def distinct(records: Sequence[Record]) -> list[Record]:
     """
     found: dict[RunSpec, Record] = {}
     for record in sorted(records, key=lambda r: (r.status != "complete", -len(r.probes))):
-        found.setdefault(replace(record.spec, probe=0), record)
-    return [record for record in records if record in found.values()]
+        spec = replace(record.spec, probe=0) if record.spec.probe else record.spec
+        found.setdefault(spec, record)
+    kept = {id(record) for record in found.values()}
+    return [record for record in records if id(record) in kept]
 
 
 def summary(record: Record) -> Row:

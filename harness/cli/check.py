@@ -35,10 +35,10 @@ def command(path: Path, updated: bool, only: tuple[str, ...], form: str, out: Pa
     """
     from harness.regression.baseline import Baseline, read
 
-    if out and (updated or out.resolve() == path.resolve()):
-        raise ValueError(f"--out {out}: " + (
-            "--update writes no report" if updated else "the report would replace the baseline"
-        ))  # fmt: skip
+    if out and updated:
+        raise ValueError(f"--out {out}: --update writes no report")
+    if out and out.resolve() == path.resolve():
+        raise ValueError(f"--out {out}: the report would replace the baseline")
     baseline = Baseline() if updated and not path.exists() else read(path)
     if out:
         new = not out.exists()
